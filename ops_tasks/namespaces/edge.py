@@ -1,0 +1,87 @@
+"""The edge of every task: errors become one line and an exit code, results become the terminal or the JSON document."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import Any, cast
+
+from invoke.exceptions import Exit
+from invoke.tasks import Task, task
+
+from ops_tasks.errors import OpsError
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape
+
+HELP = {
+    "plan": "Show what would be done and stop; nothing is changed.",
+    "yes": "Ask no question.",
+    "json": "One JSON document on standard output; text for people goes to standard error.",
+    "stack": "Folder of the stack (default: the nearest invoke.yaml with an 'ops:' section).",
+}
+INTERRUPTED = 130
+
+
+def ops_task(
+    name: str,
+    *,
+    help: dict[str, str] | None = None,
+    iterable: tuple[str, ...] = (),
+    positional: tuple[str, ...] = (),
+    default: bool = False,
+    public: str | None = None,
+) -> Callable[[Callable[..., Document]], Task[Callable[..., Any]]]:
+    """Make an Invoke task of a function that returns a `Document`.
+
+    The function takes the Invoke context, then `terminal` as a keyword, then its flags; `json` is a flag of every
+    task. `public` is the name in documents where it differs from the task's own (`ops.backfill`).
+    """
+
+    def wrap(body: Callable[..., Document]) -> Task[Callable[..., Any]]:
+        flags = [parameter for key, parameter in inspect.signature(body).parameters.items() if key != "terminal"]
+        json_flag = inspect.Parameter("json", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
+
+        @functools.wraps(body)
+        def run(*args: Any, **kwargs: Any) -> None:
+            as_json = bool(kwargs.pop("json", False))
+            finish(public or name, as_json, lambda terminal: body(*args, terminal=terminal, **kwargs))
+
+        run.__signature__ = inspect.Signature([*flags, json_flag])  # pyright: ignore[reportFunctionMemberAccess]
+        words = {key: text for key, text in (HELP | (help or {})).items() if key in run.__signature__.parameters}  # pyright: ignore[reportFunctionMemberAccess]
+        made = task(name=name, help=words, iterable=list(iterable), positional=list(positional), default=default)(run)
+        return cast("Task[Callable[..., Any]]", made)
+
+    return wrap
+
+
+def finish(name: str, as_json: bool, body: Callable[[Terminal], Document]) -> None:
+    """Run a task's body and leave with its exit code."""
+    terminal = Terminal(json=as_json)
+    try:
+        document = body(terminal)
+    except OpsError as error:
+        _tell(error)
+        finding = {"reason": error.reason, "way_out": error.way_out}
+        document = Document(name, error.status, findings=[finding], exit_code=error.exit_code)
+    except KeyboardInterrupt:
+        raise Exit("interrupted; nothing was changed", code=INTERRUPTED) from None
+    if as_json:
+        from ops_tasks.systems.secrets import redact
+
+        print(redact(document.json()))  # noqa: T201 - the one document this program prints
+    if document.code:
+        raise Exit(code=document.code)
+
+
+def _tell(error: OpsError) -> None:
+    from rich.console import Console
+
+    from ops_tasks.systems.secrets import redact
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    console.print(f"[red]✗[/red] {escape(redact(error.reason))}")
+    if error.way_out:
+        console.print(f"  → {escape(redact(error.way_out))}")
+    sys.stderr.flush()

@@ -1,0 +1,153 @@
+"""The journal: one folder per operation, one line per event, on disk before anything else happens."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from ops_tasks.errors import UsageError, nearest
+
+EVENTS = "journal.jsonl"
+RESERVE = "reserve"
+RESERVED_BYTES = 64 * 1024
+ENDS = {"succeeded", "refused", "put_back", "rolled_back"}
+
+
+@dataclass(frozen=True)
+class Event:
+    """One line of a journal."""
+
+    at: str
+    event: str
+    step: str | None
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Record:
+    """An operation as its journal tells it. `status` is one of ENDS, or `stopped` while there is no end."""
+
+    operation: str
+    folder: Path
+    events: tuple[Event, ...]
+
+    @property
+    def planned(self) -> Mapping[str, Any]:
+        """Task, title and arguments of the plan."""
+        return self.events[0].data if self.events else {}
+
+    @property
+    def status(self) -> str:
+        """How it ended; a stopped one has no end."""
+        ends = [event.event for event in self.events if event.event in ENDS]
+        return ends[-1] if ends else "stopped"
+
+    @property
+    def results(self) -> dict[str, Mapping[str, Any]]:
+        """Results of the steps that are done."""
+        return {event.step: event.data for event in self.events if event.event == "done" and event.step}
+
+    @property
+    def last_step(self) -> str | None:
+        """The step that was begun last."""
+        steps = [event.step for event in self.events if event.event == "started"]
+        return steps[-1] if steps else None
+
+    @property
+    def last_at(self) -> datetime:
+        """When the journal was written last."""
+        return datetime.fromisoformat(self.events[-1].at)
+
+
+class Journal:
+    """Appends events to one operation's journal, each one flushed to the disk before the caller goes on."""
+
+    def __init__(self, folder: Path, redact: Callable[[str], str] = str) -> None:
+        """Open the journal of an operation, making its folder and a small reserve against a full disk."""
+        self.folder = folder
+        self._redact = redact
+        folder.mkdir(parents=True, exist_ok=True)
+        reserve = folder / RESERVE
+        if not reserve.exists():
+            reserve.write_bytes(os.urandom(RESERVED_BYTES))
+        _fsync_folder(folder)
+
+    def append(self, event: str, step: str | None = None, **data: Any) -> None:
+        """Write one event. On a full disk the reserve is given up, so that the end can still be told."""
+        line = {"at": datetime.now(UTC).isoformat(), "event": event, "step": step, "data": data}
+        text = self._redact(json.dumps(line, default=str)) + "\n"
+        try:
+            self._write(text)
+        except OSError:
+            (self.folder / RESERVE).unlink(missing_ok=True)
+            self._write("\n" + text)
+
+    def _write(self, text: str) -> None:
+        with (self.folder / EVENTS).open("a", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+
+    def close(self) -> None:
+        """Give the reserve back."""
+        (self.folder / RESERVE).unlink(missing_ok=True)
+
+
+def new_id() -> str:
+    """A short name for a new operation: six hexadecimal digits."""
+    return secrets.token_hex(3)
+
+
+def operations(home: Path) -> Path:
+    """The folder of all journals."""
+    return home / "operations"
+
+
+def read(home: Path, operation: str) -> Record:
+    """Return one operation; an unknown id is a usage error that names the nearest."""
+    known = [record.operation for record in history(home)]
+    if operation not in known:
+        raise UsageError(f"unknown operation {operation!r}", nearest(operation, known))
+    return _read(operations(home) / operation)
+
+
+def history(home: Path) -> list[Record]:
+    """Every operation of the stack, oldest first."""
+    folder = operations(home)
+    if not folder.is_dir():
+        return []
+    records = [_read(path) for path in folder.iterdir() if (path / EVENTS).is_file()]
+    return sorted((record for record in records if record.events), key=lambda record: record.events[0].at)
+
+
+def unfinished(home: Path) -> list[Record]:
+    """Operations that were neither finished nor put back."""
+    return [record for record in history(home) if record.status == "stopped"]
+
+
+def _read(folder: Path) -> Record:
+    return Record(folder.name, folder, tuple(_events(folder / EVENTS)))
+
+
+def _events(file: Path) -> Iterator[Event]:
+    """Every whole line; a line torn by a crash is the last thing that did not happen."""
+    for line in file.read_text(encoding="utf-8").splitlines():
+        try:
+            parsed = cast("dict[str, Any]", json.loads(line))
+        except json.JSONDecodeError:
+            continue
+        yield Event(parsed["at"], parsed["event"], parsed["step"], parsed["data"])
+
+
+def _fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,70 @@
+"""One operation at a time per stack."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, cast
+
+from ops_tasks.errors import Busy
+
+GRACE = 10.0
+
+
+@contextmanager
+def held(home: Path, task: str, operation: str) -> Iterator[int]:
+    """Hold the stack's lock and yield its descriptor, which child processes inherit.
+
+    The lock lasts until the last child is gone too, so a killed operation's dying workers are waited for (`GRACE`
+    seconds). A live owner is a `Busy` error at once, with its PID.
+    """
+    home.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(home / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        _acquire(descriptor)
+        os.ftruncate(descriptor, 0)
+        owner = {"pid": os.getpid(), "task": task, "operation": operation}
+        os.pwrite(descriptor, json.dumps(owner).encode(), 0)
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _acquire(descriptor: int) -> None:
+    until = time.monotonic() + GRACE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            owner = _owner(descriptor)
+            if time.monotonic() > until or _alive(owner.get("pid")):
+                raise Busy(
+                    f"{owner.get('task', 'an operation')} {owner.get('operation', '')} is running (PID {owner.get('pid')})",
+                    "wait for it to end",
+                ) from None
+            time.sleep(0.05)
+
+
+def _owner(descriptor: int) -> dict[str, Any]:
+    try:
+        return cast("dict[str, Any]", json.loads(os.pread(descriptor, 4096, 0)))
+    except json.JSONDecodeError:
+        return {}
+
+
+def _alive(pid: object) -> bool:
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

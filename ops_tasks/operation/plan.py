@@ -1,0 +1,83 @@
+"""A plan: ordered steps, what they will do, and the reasons to refuse. A value with no power to act by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Result = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a step may know while it runs.
+
+    `results` holds what earlier steps returned, also those of an earlier process when the operation is retried.
+    `held` are the descriptors of the stack's lock, to be handed to every child process.
+    """
+
+    operation: str
+    folder: Path
+    results: Mapping[str, Result]
+    say: Callable[[str], None]
+    held: tuple[int, ...] = ()
+
+    @property
+    def log(self) -> Path:
+        """The file that everything the systems print goes to."""
+        return self.folder / "systems.log"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One action. `do` returns a JSON result, `check` raises when that result is not good enough.
+
+    `equivalent` is what a person would type. A step can be repeated from any point at which it was interrupted.
+    `undo` is for effects outside the state set only: those inside it are undone by the snapshot as a whole.
+    """
+
+    name: str
+    title: str
+    do: Callable[[Run], Result]
+    check: Callable[[Run, Result], None] | None = None
+    equivalent: str = ""
+    undo: Callable[[Run], None] | None = None
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """One reason not to run a plan: what, on which evidence, and the way out."""
+
+    reason: str
+    way_out: str
+
+
+@dataclass(frozen=True)
+class Effect:
+    """One thing a plan will change: `object` in the words of its system, `what` and, where known, how much."""
+
+    object: str
+    what: str
+    bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An operation before it runs.
+
+    `arguments` are enough to build the same plan again (a retry does); `snapshot` names the step after which there is
+    something to put back; `put_back` restores the whole state set and returns evidence, raising when it cannot.
+    """
+
+    task: str
+    operation: str
+    title: str
+    arguments: Mapping[str, Any]
+    steps: tuple[Step, ...]
+    snapshot: str
+    put_back: Callable[[Run], Result]
+    effects: tuple[Effect, ...] = ()
+    notes: tuple[str, ...] = ()
+    refusals: tuple[Refusal, ...] = field(default_factory=tuple)

@@ -1,0 +1,155 @@
+"""Runs a plan to one of three ends: succeeded, put back, or stopped. Never in between."""
+
+from __future__ import annotations
+
+import signal
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from ops_tasks.errors import OpsError, Refused
+from ops_tasks.operation.journal import Journal
+from ops_tasks.operation.plan import Plan, Result, Run, Step
+
+Say = Callable[[str, str, float | None], None]
+
+
+class Interrupted(Exception):
+    """SIGINT, SIGTERM or SIGHUP arrived."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an operation ended. `status`: succeeded, refused, put_back or stopped; `step` is the one that failed."""
+
+    operation: str
+    status: str
+    results: Mapping[str, Result]
+    seconds: Mapping[str, float]
+    step: str | None = None
+    reason: str = ""
+    way_out: str = ""
+
+
+def run(
+    plan: Plan,
+    journal: Journal,
+    *,
+    say: Say,
+    done: Mapping[str, Result] | None = None,
+    held: tuple[int, ...] = (),
+) -> Outcome:
+    """Run every step of `plan` that is not in `done`; on any failure put the state set back, and check it.
+
+    Every step is journaled before it begins and after it is checked. `say(event, text, seconds)` is told of
+    `started`, `progress`, `done`, `failed`, `putting_back`.
+    """
+    results: dict[str, Result] = dict(done or {})
+    seconds: dict[str, float] = {}
+    told = Run(plan.operation, journal.folder, results, lambda text: say("progress", text, None), held)
+    if done is None:
+        journal.append("planned", task=plan.task, title=plan.title, arguments=dict(plan.arguments))
+    else:
+        journal.append("retried")
+    for step in plan.steps:
+        if step.name in results:
+            continue
+        began = time.monotonic()
+        try:
+            with _interruptible():
+                journal.append("started", step.name, title=step.title)
+                say("started", step.title, None)
+                result = step.do(told)
+                if step.check is not None:
+                    step.check(told, result)
+                journal.append("done", step.name, **result)
+        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a step died of, the set goes back
+            say("failed", step.title, time.monotonic() - began)
+            return _put_back(plan, journal, told, step, error, say, seconds)
+        results[step.name] = result
+        seconds[step.name] = round(time.monotonic() - began, 3)
+        say("done", step.title, seconds[step.name])
+    journal.append("succeeded", seconds=seconds)
+    journal.close()
+    return Outcome(plan.operation, "succeeded", results, seconds)
+
+
+def _put_back(
+    plan: Plan, journal: Journal, told: Run, failed: Step, error: BaseException, say: Say, seconds: Mapping[str, float]
+) -> Outcome:
+    reason, way_out = _words(error, journal)
+    status = "refused" if isinstance(error, Refused) else "put_back"
+    outcome = Outcome(plan.operation, status, told.results, seconds, failed.name, reason, way_out)
+    with _deaf():
+        try:
+            journal.append("failed", failed.name, reason=reason, way_out=way_out)
+            evidence: Result = {"nothing_changed": True}
+            if plan.snapshot in told.results:
+                say("putting_back", "Put everything back", None)
+                undo_outside(plan, told, failed)
+                evidence = plan.put_back(told)
+            journal.append(status, **evidence)
+            journal.close()
+        except Exception as second:  # noqa: BLE001 - a failed put-back leaves the operation stopped, and says so
+            why, way = _words(second, journal)
+            return Outcome(
+                plan.operation, "stopped", told.results, seconds, failed.name, f"{reason}; not put back: {why}", way
+            )
+    return outcome
+
+
+def undo_outside(plan: Plan, told: Run, failed: Step | None) -> None:
+    """Undo, newest first, what done steps (and the failed one) did outside the state set."""
+    begun = [step for step in plan.steps if step.name in told.results or step is failed]
+    for step in reversed(begun):
+        if step.undo is not None:
+            step.undo(told)
+
+
+def _words(error: BaseException, journal: Journal) -> tuple[str, str]:
+    if isinstance(error, OpsError):
+        return error.reason, error.way_out
+    if isinstance(error, (KeyboardInterrupt, Interrupted)):
+        return f"interrupted{f' by {error}' if str(error) else ''}", ""
+    try:
+        with (journal.folder / "trace.log").open("a", encoding="utf-8") as file:
+            traceback.print_exception(error, file=file)
+    except OSError:
+        pass  # a full disk: the one-line reason has to do
+    return f"{type(error).__name__}: {error}", ""
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """Turn the polite signals into an exception at the place where the work is."""
+
+    def raise_interrupted(number: int, frame: Any) -> None:
+        raise Interrupted(signal.Signals(number).name)
+
+    with _handlers(raise_interrupted):
+        yield
+
+
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """Ignore the polite signals while the set is being put back."""
+    with _handlers(signal.SIG_IGN):
+        yield
+
+
+@contextmanager
+def _handlers(handler: Any) -> Iterator[None]:
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    try:
+        before = [(number, signal.signal(number, handler)) for number in numbers]
+    except ValueError:  # not the main thread: the host program owns the signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        for number, old in before:
+            signal.signal(number, old)

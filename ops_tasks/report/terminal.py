@@ -1,0 +1,98 @@
+"""What people see: one console, its colours and width given up where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import IO, TYPE_CHECKING
+
+from ops_tasks.systems.secrets import redact
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.status import Status
+
+BARS = "▁▂▃▄▅▆▇█"
+WIDTH = 120
+
+
+class Terminal:
+    """Prints for people: on standard output, or on standard error while `--json` has standard output."""
+
+    def __init__(self, *, json: bool = False) -> None:
+        """Choose the stream; nothing is imported before the first print."""
+        self._stream: IO[str] = sys.stderr if json else sys.stdout
+        self._made: Console | None = None
+        self._status: Status | None = None
+        self._began = 0.0
+        self._title = ""
+
+    @property
+    def console(self) -> Console:
+        """The rich console, made when first needed."""
+        if self._made is None:
+            from rich.console import Console
+
+            width = None if self._stream.isatty() else WIDTH
+            self._made = Console(file=self._stream, width=width, highlight=False, soft_wrap=not self._stream.isatty())
+        return self._made
+
+    def show(self, renderable: RenderableType = "") -> None:
+        """Print a line, table or panel; square brackets are markup only in what the project itself writes."""
+        self.console.print(redact(renderable) if isinstance(renderable, str) else renderable)
+
+    def step(self, event: str, text: str, seconds: float | None) -> None:
+        """Tell one event of a running operation: a live line on a terminal, one line per finished step elsewhere."""
+        if event == "started":
+            self._began, self._title = time.monotonic(), text
+            self._stop()
+            if self._stream.isatty():
+                self._status = self.console.status(escape(text))
+                self._status.start()
+        elif event == "progress":
+            if self._status is not None:
+                spent = time.monotonic() - self._began
+                self._status.update(f"{escape(self._title)} [dim]{escape(redact(text))} · {spent:.0f} s[/dim]")
+        elif event == "putting_back":
+            self._stop()
+            self.show(f"[yellow]↩[/yellow] {escape(text)}")
+        else:
+            self._stop()
+            mark = "[green]✓[/green]" if event == "done" else "[red]✗[/red]"
+            self.show(f"{mark} {escape(text)} [dim]{seconds or 0:.1f} s[/dim]")
+
+    def _stop(self) -> None:
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+
+def escape(text: str) -> str:
+    """Make text from outside safe to print as rich markup."""
+    from rich.markup import escape as rich_escape
+
+    return rich_escape(text)
+
+
+def sparkline(values: list[int]) -> str:
+    """One character per value, scaled to the largest; a zero is a dot, so that a hole is seen."""
+    top = max(values, default=0)
+    return "".join("·" if v <= 0 else BARS[min(len(BARS) - 1, v * len(BARS) // (top + 1))] for v in values)
+
+
+def size(count: int) -> str:
+    """Bytes for people: 12.3 MB."""
+    amount = float(count)
+    for unit in ("B", "KB", "MB", "GB"):
+        if amount < 1000:
+            return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return f"{amount:.1f} TB"
+
+
+def confirm(question: str) -> bool:
+    """Ask; anything but a clear yes is a no."""
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False

@@ -1,0 +1,303 @@
+"""The stack that is operated: the typed `ops:` section of the nearest `invoke.yaml`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from ops_tasks.errors import UsageError, nearest
+
+FILE = "invoke.yaml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SqlmeshSection(_Section):
+    """Where the SQLMesh project is; `state` is the DuckDB file of its `state_connection`, if it has one of its own."""
+
+    project: Path
+    gateway: str | None = None
+    environment: str = "prod"
+    state: Path | None = None
+
+
+class ContractsSection(_Section):
+    """Where the Soda contracts are and which data source name their `dataset:` lines begin with."""
+
+    path: Path
+    data_source: str
+
+
+class DagsterSection(_Section):
+    """The Dagster code location and its `DAGSTER_HOME`."""
+
+    module: str
+    home: Path = Path(".dagster")
+
+
+class DltSection(_Section):
+    """The folder of dlt's local working state (`pipelines_dir`), one folder per pipeline below it."""
+
+    pipelines_dir: Path
+
+
+class TableSection(_Section):
+    """One raw table; without a `date_column` it cannot be reloaded by window."""
+
+    date_column: str | None = None
+
+
+class LoadSection(_Section):
+    """How a source is loaded: a dlt source function (`module:function`), or a command."""
+
+    dlt: str | None = None
+    command: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> LoadSection:
+        if (self.dlt is None) == (self.command is None):
+            raise ValueError("give exactly one of 'dlt' and 'command'")
+        return self
+
+
+class WindowSection(_Section):
+    """How a window is passed to the load: a pair of variables, a number of days back, or dlt's own interval."""
+
+    start: str | None = None
+    end: str | None = None
+    days_back: str | None = None
+    interval: bool = False
+
+    @model_validator(mode="after")
+    def _sound(self) -> WindowSection:
+        if (self.start is None) != (self.end is None):
+            raise ValueError("'start' and 'end' come together")
+        if sum([self.start is not None, self.days_back is not None, self.interval]) > 1:
+            raise ValueError("give one of 'start'/'end', 'days_back' and 'interval'")
+        return self
+
+
+class SourceSection(_Section):
+    """One dlt source: where its raw tables are and how a window of it is loaded again."""
+
+    catalog: str
+    dataset: str
+    tables: dict[str, TableSection] = Field(min_length=1)
+    load: LoadSection
+    pipeline: str | None = None
+    window: WindowSection = WindowSection()
+
+
+class GateSection(_Section):
+    """Thresholds of diagnosis and gate, in percent.
+
+    `low`/`spike`: a day is flagged below/above this share of the median of the same weekday. `keep`: a reload must
+    bring at least this share of the rows that were there.
+    """
+
+    low: float = Field(default=60, gt=0, lt=100)
+    spike: float = Field(default=180, gt=100)
+    keep: float = Field(default=90, ge=0, le=100)
+
+
+class OpsSection(_Section):
+    """The whole `ops:` section; every path is relative to `root`, `root` itself to the file."""
+
+    root: Path = Path()
+    home: Path = Path(".ops")
+    clock: datetime | date | None = None
+    databases: dict[str, Path] = Field(min_length=1)
+    python_path: tuple[Path, ...] = (Path(),)
+    sqlmesh: SqlmeshSection
+    contracts: ContractsSection | None = None
+    dagster: DagsterSection | None = None
+    dlt: DltSection | None = None
+    sources: dict[str, SourceSection] = Field(default_factory=dict)
+    date_columns: dict[str, str] = Field(default_factory=dict)
+    gate: GateSection = GateSection()
+
+
+@dataclass(frozen=True)
+class Stack:
+    """A stack found on disk: its configuration and the folder everything in it is relative to."""
+
+    file: Path
+    root: Path
+    config: OpsSection
+
+    @property
+    def home(self) -> Path:
+        """Folder of snapshots, journals and the lock."""
+        return self.root / self.config.home
+
+    @cached_property
+    def databases(self) -> dict[str, Path]:
+        """Catalog name -> DuckDB file, SQLMesh's state database not included."""
+        return {name: self.root / path for name, path in self.config.databases.items()}
+
+    @property
+    def state_file(self) -> Path | None:
+        """The DuckDB file of SQLMesh's state, when it is not inside one of the catalogs."""
+        state = self.config.sqlmesh.state
+        return None if state is None else self.root / state
+
+    @property
+    def project(self) -> Path:
+        """The SQLMesh project folder."""
+        return self.root / self.config.sqlmesh.project
+
+    @property
+    def duckdb_files(self) -> list[Path]:
+        """Every DuckDB file of the state set, the SQLMesh state included."""
+        files = list(self.databases.values())
+        if self.state_file is not None and self.state_file not in files:
+            files.append(self.state_file)
+        return files
+
+    def pipeline_dir(self, source: str) -> Path | None:
+        """The dlt working folder of one source, or None where the stack has no dlt."""
+        if self.config.dlt is None:
+            return None
+        return self.root / self.config.dlt.pipelines_dir / (self.source(source).pipeline or source)
+
+    @property
+    def folders(self) -> list[Path]:
+        """Every folder of the state set: the dlt working state of each source."""
+        found = (self.pipeline_dir(name) for name in self.config.sources)
+        return [folder for folder in found if folder is not None]
+
+    def source(self, name: str) -> SourceSection:
+        """Return one source; an unknown name is a usage error that names the nearest known one."""
+        if name not in self.config.sources:
+            known = list(self.config.sources)
+            raise UsageError(f"unknown source {name!r}", nearest(name, known))
+        return self.config.sources[name]
+
+    def now(self) -> datetime:
+        """This stack's present: the clock, unless the configuration fixes it (a rehearsal on an old copy)."""
+        clock = self.config.clock
+        if clock is None:
+            return datetime.now(UTC)
+        if not isinstance(clock, datetime):
+            return datetime(clock.year, clock.month, clock.day, 23, 59, tzinfo=UTC)
+        return clock if clock.tzinfo else clock.replace(tzinfo=UTC)
+
+    def today(self) -> date:
+        """The UTC date of `now`."""
+        return self.now().astimezone(UTC).date()
+
+    def relative(self, path: Path) -> str:
+        """A path as it is written in manifests: relative to the root, with forward slashes."""
+        return path.relative_to(self.root).as_posix()
+
+
+def find(folder: str | Path | None = None) -> Stack:
+    """Return the stack of `folder`, or of the nearest `invoke.yaml` with an `ops:` key above the working directory.
+
+    Raises `UsageError` with file, line and key for anything missing, unknown or of the wrong type.
+    """
+    if folder:
+        file = Path(folder).expanduser().resolve() / FILE
+        if not file.is_file():
+            raise UsageError(f"no {FILE} in {file.parent}", "give --stack the folder that holds it")
+        return _load(file, _parse(file))
+    here = Path.cwd().resolve()
+    for parent in (here, *here.parents):
+        file = parent / FILE
+        if file.is_file():
+            parsed = _parse(file)
+            if "ops" in parsed:
+                return _load(file, parsed)
+    raise UsageError(f"no {FILE} with an 'ops:' section in {here} or above it", "give --stack=DIR")
+
+
+def _parse(file: Path) -> dict[str, Any]:
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError
+
+    try:
+        parsed: object = YAML(typ="rt").load(file.read_text(encoding="utf-8"))
+    except MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        raise UsageError(f"{file}:{line}: not YAML: {error.problem}") from None
+    return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
+
+
+def _load(file: Path, parsed: dict[str, Any]) -> Stack:
+    section = parsed.get("ops")
+    if not isinstance(section, dict):
+        raise UsageError(f"{file}: no 'ops:' section")
+    raw = cast("dict[str, Any]", section)
+    try:
+        config = OpsSection.model_validate(_with_environment(raw))
+    except ValidationError as error:
+        first = error.errors()[0]
+        path = [part for part in first["loc"] if isinstance(part, (str, int))]
+        key = ".".join(["ops", *map(str, path)])
+        raise UsageError(f"{file}:{_line(raw, path)}: {key}: {first['msg']}", _hint(path, first["type"])) from None
+    root = (file.parent / config.root).resolve()
+    stack = Stack(file, root, config)
+    _check_paths(stack, raw)
+    return stack
+
+
+def _check_paths(stack: Stack, raw: dict[str, Any]) -> None:
+    if not stack.root.is_dir():
+        raise UsageError(f"{stack.file}:{_line(raw, ['root'])}: ops.root: {stack.root} does not exist")
+    if not stack.project.is_dir():
+        line = _line(raw, ["sqlmesh", "project"])
+        raise UsageError(f"{stack.file}:{line}: ops.sqlmesh.project: {stack.project} does not exist")
+    for name, source in stack.config.sources.items():
+        if source.catalog not in stack.databases:
+            line = _line(raw, ["sources", name, "catalog"])
+            reason = f"{stack.file}:{line}: ops.sources.{name}.catalog: no database {source.catalog!r}"
+            raise UsageError(reason, nearest(source.catalog, list(stack.databases)))
+
+
+def _line(raw: Any, path: list[Any]) -> int:
+    """The 1-based line of the deepest key of `path` that the file really has (ruamel keeps positions in `.lc`)."""
+    line = cast("int", raw.lc.line)
+    for part in path:
+        try:
+            line = cast("int", raw.lc.key(part)[0] if isinstance(raw, dict) else raw.lc.item(part)[0])
+            raw = cast("Any", raw)[part]
+        except (KeyError, IndexError, AttributeError, TypeError):
+            break
+    return line + 1
+
+
+def _hint(path: list[Any], kind: str) -> str:
+    if kind != "extra_forbidden":
+        return ""
+    model: Any = OpsSection
+    for part in path[:-1]:
+        field = getattr(model, "model_fields", {}).get(part)
+        model = _model_of(field.annotation) if field else model
+    return nearest(str(path[-1]), list(getattr(model, "model_fields", {})))
+
+
+def _model_of(annotation: Any) -> Any:
+    for candidate in (annotation, *getattr(annotation, "__args__", ())):
+        if isinstance(candidate, type) and issubclass(candidate, BaseModel):
+            return candidate
+    return None
+
+
+def _with_environment(section: dict[str, Any], prefix: str = "INVOKE_OPS") -> dict[str, Any]:
+    """Apply Invoke's own rule: `INVOKE_OPS_<KEY>_<KEY>` replaces a value that the file already has."""
+    merged: dict[str, Any] = {}
+    for key, value in section.items():
+        name = f"{prefix}_{key.upper()}"
+        if isinstance(value, dict):
+            merged[key] = _with_environment(cast("dict[str, Any]", value), name)
+        else:
+            merged[key] = os.environ.get(name, value)
+    return merged

@@ -1,0 +1,232 @@
+"""Reads DuckDB databases: columns, dlt schemas, rows and fingerprints per day. Never writes, never creates a file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypedDict
+
+import duckdb
+
+from ops_tasks.errors import Busy, StepFailed, UsageError
+from ops_tasks.systems.sql import day_of, ident, literal
+
+INEXACT = {"DOUBLE", "FLOAT"}
+
+
+class Table(TypedDict):
+    """What to measure: where it is, which column says the day (or None), which columns to leave out, and whether
+    floating-point values may differ in their last digits (a table that is computed again)."""
+
+    name: str
+    catalog: str
+    schema: str
+    table: str
+    date_column: str | None
+    exclude: list[str]
+    recomputed: bool
+
+
+class Measured(TypedDict):
+    """Rows and a fingerprint of one table, in all and per day. A row without a day counts under `none`."""
+
+    rows: int
+    fingerprint: str
+    days: dict[str, list[Any]]
+    excluded: list[str]
+    date_column: str | None
+
+
+@contextmanager
+def attached(databases: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Open every database read-only under its catalog name, times in UTC.
+
+    Views made by SQLMesh on DuckDB 1.5 name their catalog, so a copy must be attached under the original's name.
+    """
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        for name, path in databases.items():
+            if not Path(path).is_file():
+                raise UsageError(f"{path} does not exist")
+            try:
+                connection.execute(f"ATTACH {literal(path)} AS {ident(name)} (READ_ONLY)")
+            except duckdb.IOException as error:
+                if "Could not set lock" in str(error):
+                    raise Busy(str(error).splitlines()[0], "stop that process and try again") from None
+                raise
+        yield connection
+    finally:
+        connection.close()
+
+
+def columns(databases: dict[str, str]) -> dict[str, dict[str, str]]:
+    """Return `catalog.schema.table` -> column -> DuckDB type, for tables and views of all databases."""
+    with attached(databases) as connection:
+        return _columns(connection)
+
+
+def dlt_schema(databases: dict[str, str], catalog: str, dataset: str) -> dict[str, Any]:
+    """Return table -> `{parent, resource, write_disposition, primary_key}` as dlt wrote it down last.
+
+    dlt keeps its schemas as JSON in `_dlt_version`, one row per version. Empty when there is no such table.
+    """
+    with attached(databases) as connection:
+        return _dlt_schema(connection, catalog, dataset)
+
+
+def measure(databases: dict[str, str], tables: list[Table]) -> dict[str, Measured]:
+    """Count and fingerprint each table per day. Tables that do not exist are left out of the answer."""
+    with attached(databases) as connection:
+        known = _columns(connection)
+        found: dict[str, Measured] = {}
+        for table in tables:
+            types = known.get(f"{table['catalog']}.{table['schema']}.{table['table']}")
+            if types is not None:
+                found[table["name"]] = _measure(connection, table, types)
+        return found
+
+
+def rows_per_day(databases: dict[str, str], tables: list[Table], since: str) -> dict[str, dict[str, int]]:
+    """Return table -> ISO day -> rows, from `since` on; cheap, for the diagnosis."""
+    with attached(databases) as connection:
+        known = _columns(connection)
+        found: dict[str, dict[str, int]] = {}
+        for table in tables:
+            types = known.get(f"{table['catalog']}.{table['schema']}.{table['table']}", {})
+            column = table["date_column"]
+            day = day_of(column, types[column]) if column in types else None
+            if day is None:
+                continue
+            where = ident(table["catalog"], table["schema"], table["table"])
+            rows = connection.execute(
+                f"SELECT {day} AS day, count(*) FROM {where} WHERE {day} >= CAST(? AS DATE) GROUP BY 1 ORDER BY 1",
+                [since],
+            ).fetchall()
+            found[table["name"]] = {str(day): count for day, count in rows}
+        return found
+
+
+def earliest(databases: dict[str, str], tables: list[Table]) -> dict[str, str | None]:
+    """Return table -> the first ISO day it holds."""
+    with attached(databases) as connection:
+        known = _columns(connection)
+        found: dict[str, str | None] = {}
+        for table in tables:
+            types = known.get(f"{table['catalog']}.{table['schema']}.{table['table']}", {})
+            column = table["date_column"]
+            day = day_of(column, types[column]) if column in types else None
+            if day is not None:
+                where = ident(table["catalog"], table["schema"], table["table"])
+                first = connection.execute(f"SELECT min({day}) FROM {where}").fetchall()[0][0]
+                found[table["name"]] = None if first is None else str(first)
+        return found
+
+
+def describe(databases: dict[str, str], state: str | None, environment: str) -> dict[str, Any]:
+    """Row counts of every table, and what SQLMesh's state says of itself, for a snapshot's manifest."""
+    with attached(databases) as connection:
+        found = connection.execute(
+            "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+            "WHERE NOT internal AND database_name <> 'memory'"
+        ).fetchall()
+        rows = {
+            ".".join(name): connection.execute(f"SELECT count(*) FROM {ident(*name)}").fetchall()[0][0]
+            for name in found
+        }
+    described: dict[str, Any] = {"rows": rows, "duckdb": duckdb.__version__}
+    if state is not None:
+        with attached({"sqlmesh_state": state}) as connection:
+            described["sqlmesh"] = _sqlmesh_state(connection, environment)
+    return described
+
+
+def full_scan(databases: dict[str, str]) -> list[str]:
+    """Read every value of every table; return what could not be read, a line per table."""
+    problems: list[str] = []
+    with attached(databases) as connection:
+        for catalog, schema, table in connection.execute(
+            "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+            "WHERE NOT internal AND database_name <> 'memory'"
+        ).fetchall():
+            try:
+                connection.execute(f"SELECT sum(hash(t)) FROM {ident(catalog, schema, table)} t").fetchall()
+            except duckdb.Error as error:
+                problems.append(f"{catalog}.{schema}.{table}: {str(error).splitlines()[0]}")
+    return problems
+
+
+def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, str]] = {}
+    for catalog, schema, table, column, kind in connection.execute(
+        "SELECT database_name, schema_name, table_name, column_name, data_type FROM duckdb_columns() "
+        "WHERE NOT internal AND database_name NOT IN ('memory', 'system', 'temp') ORDER BY column_index"
+    ).fetchall():
+        found.setdefault(f"{catalog}.{schema}.{table}", {})[column] = kind
+    return found
+
+
+def _dlt_schema(connection: duckdb.DuckDBPyConnection, catalog: str, dataset: str) -> dict[str, Any]:
+    if f"{catalog}.{dataset}._dlt_version" not in _columns(connection):
+        return {}
+    rows = connection.execute(
+        f"SELECT schema FROM {ident(catalog, dataset, '_dlt_version')} "
+        "QUALIFY row_number() OVER (PARTITION BY schema_name ORDER BY inserted_at DESC, version DESC) = 1"
+    ).fetchall()
+    tables: dict[str, Any] = {}
+    for (text,) in rows:
+        for name, table in json.loads(text)["tables"].items():
+            keys = [column for column, hints in table["columns"].items() if hints.get("primary_key")]
+            tables[name] = {
+                "parent": table.get("parent"),
+                "resource": table.get("resource"),
+                "write_disposition": table.get("write_disposition"),
+                "primary_key": keys,
+            }
+    return tables
+
+
+def _measure(connection: duckdb.DuckDBPyConnection, table: Table, types: dict[str, str]) -> Measured:
+    column = table["date_column"]
+    day = day_of(column, types[column]) if column in types else None
+    if column is not None and day is None:
+        kind = types.get(column, "not there")
+        raise StepFailed(f"{table['name']}: the date column {column!r} has no day (it is {kind})")
+    kept = [name for name in types if name not in table["exclude"]]
+    values = ", ".join(_value(name, types[name], table["recomputed"]) for name in kept) or "1"
+    where = ident(table["catalog"], table["schema"], table["table"])
+    rows = connection.execute(
+        f"SELECT {day or 'NULL'} AS day, count(*), sum(hash({values})) FROM {where} GROUP BY 1 ORDER BY 1"
+    ).fetchall()
+    days = {("none" if day is None else str(day)): [count, str(total)] for day, count, total in rows}
+    total = sum(int(fingerprint) for _, fingerprint in days.values())
+    return Measured(
+        rows=sum(count for count, _ in days.values()),
+        fingerprint=str(total),
+        days=days if day is not None else {},
+        excluded=[name for name in types if name in table["exclude"]],
+        date_column=column,
+    )
+
+
+def _value(column: str, kind: str, recomputed: bool) -> str:
+    """Sums of floating-point numbers depend on the order of the rows in their last digits: 12 digits are compared."""
+    if recomputed and kind in INEXACT:
+        return f"format('{{:.12g}}', {ident(column)})"
+    return ident(column)
+
+
+def _sqlmesh_state(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Any]:
+    schemas = connection.execute("SELECT schema_name FROM duckdb_tables() WHERE table_name = '_environments'").fetchall()
+    if not schemas:
+        return {}
+    schema: str = schemas[0][0]
+    versions = connection.execute(
+        f"SELECT schema_version, sqlglot_version, sqlmesh_version FROM {ident('sqlmesh_state', schema, '_versions')}"
+    ).fetchall()
+    plans = connection.execute(
+        f"SELECT plan_id FROM {ident('sqlmesh_state', schema, '_environments')} WHERE name = ?", [environment]
+    ).fetchall()
+    return {"versions": list(versions[0]) if versions else None, "plan_id": plans[0][0] if plans else None}

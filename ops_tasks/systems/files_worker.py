@@ -1,0 +1,352 @@
+"""Copies, hashes and renames of database files, in a process that has no DuckDB connection.
+
+Closing any descriptor of a file drops every POSIX record lock the process has on it, so each file is opened once and
+everything is done on that one descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import struct
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from ops_tasks.errors import Busy, StepFailed
+from ops_tasks.systems.block_scan import Scan, scan
+from ops_tasks.systems.worker_main import progress
+
+CHUNK = 8 * 1024 * 1024
+FLOCK = "hhqqi"  # struct flock of 64-bit Linux: type, whence, start, length, pid
+MANIFEST = "manifest.json"
+VERIFIED = "verified.json"
+
+
+def holders(files: list[str]) -> list[dict[str, Any]]:
+    """Return `{file, pid, command}` for every file on which another process holds a record lock (DuckDB takes one)."""
+    found: list[dict[str, Any]] = []
+    for file in files:
+        try:
+            descriptor = os.open(file, os.O_RDWR)
+        except FileNotFoundError:
+            continue
+        try:
+            pid = _holder(descriptor)
+        finally:
+            os.close(descriptor)
+        if pid is not None:
+            found.append({"file": file, "pid": pid, "command": _command(pid)})
+    return found
+
+
+def copy_set(root: str, target: str, files: list[str], folders: list[str]) -> list[dict[str, Any]]:
+    """Copy a state set as of one moment: lock every DuckDB file, then copy, hash and flush files, WALs and folders.
+
+    `files` and `folders` are relative to `root`; the copies keep their relative paths below `target`. Returns one
+    entry per copied file: `path`, `size`, `sha256`, `kind`, and for databases `storage_version`, `written_by`,
+    `bad_blocks`. Raises `Busy` with the PID when anybody else has one of the databases open for writing.
+    """
+    base, into = Path(root), Path(target)
+    with contextlib.ExitStack() as stack:
+        sources = [(path, stack.enter_context(_shared(base / path))) for path in files if (base / path).exists()]
+        jobs = [(path, descriptor, "duckdb") for path, descriptor in sources]
+        for path, _ in sources:
+            wal = base / f"{path}.wal"
+            if wal.exists():
+                jobs.append((f"{path}.wal", stack.enter_context(_opened(wal)), "wal"))
+        for folder in folders:
+            for found in sorted((base / folder).rglob("*")):
+                if found.is_file():
+                    jobs.append((found.relative_to(base).as_posix(), stack.enter_context(_opened(found)), "dlt"))
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            entries = list(pool.map(lambda job: _copy(job[1], into / job[0], job[0], job[2]), jobs))
+    for folder in {(into / entry["path"]).parent for entry in entries}:
+        _fsync(folder)
+    return entries
+
+
+def publish(folder: str, final: str, manifest: dict[str, Any]) -> None:
+    """Write the manifest last, flush it, and give the folder its name."""
+    path = Path(folder) / MANIFEST
+    _write_json(path, manifest)
+    _fsync(path.parent)
+    path.parent.rename(final)
+    _fsync(Path(final).parent)
+
+
+def verify(folder: str) -> dict[str, Any]:
+    """Compare every file of a snapshot with its manifest: presence, size, sha256, and every block checksum.
+
+    Returns `{"problems": [...], "bytes": n}` and, when there is no problem, writes down when it was verified.
+    """
+    base = Path(folder)
+    manifest = json.loads((base / MANIFEST).read_text(encoding="utf-8"))
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        answers = list(pool.map(lambda entry: _verify(base / "files" / entry["path"], entry), manifest["files"]))
+    problems = [problem for answer in answers for problem in answer]
+    total = sum(entry["size"] for entry in manifest["files"])
+    if not problems:
+        from datetime import UTC, datetime
+
+        _write_json(base / VERIFIED, {"at": datetime.now(UTC).isoformat(), "bytes": total})
+    return {"problems": problems, "bytes": total}
+
+
+def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[str] | None = None) -> dict[str, Any]:
+    """Make the state set under `root` equal to the snapshot in `folder`, byte for byte, and check it.
+
+    What is there now is renamed into `quarantine`, never deleted. Files that are already right are left alone. With
+    `consume` the snapshot's files are moved instead of copied: no extra space, for a full disk. `only` limits the
+    restore to those paths. Can be repeated after a kill at any point. Returns `{"files": n, "replaced": [...]}`.
+    """
+    base, store, aside = Path(root), Path(folder) / "files", Path(quarantine)
+    manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+    entries = [entry for entry in manifest["files"] if only is None or entry["path"] in only]
+    wanted = {entry["path"]: entry for entry in entries}
+    replaced: list[str] = []
+    live = [path for path in manifest["databases"] if only is None or path in only]
+    folders = [path for path in manifest["folders"] if only is None or path in only]
+    if only is not None:
+        for path in folders:
+            wanted |= {e["path"]: e for e in manifest["files"] if e["path"].startswith(f"{path}/")}
+    with contextlib.ExitStack() as stack:
+        locked = {path: stack.enter_context(_exclusive(base / path)) for path in live if (base / path).exists()}
+        extra = [f"{path}.wal" for path in live] + live
+        for path in folders:
+            extra += [p.relative_to(base).as_posix() for p in (base / path).rglob("*") if p.is_file()]
+        different = [path for path, entry in wanted.items() if _sha256_of(base / path, locked.get(path)) != entry["sha256"]]
+        staged = {path: _stage(store / path, base / path, wanted[path], consume) for path in different}
+        for path in sorted({*different, *(p for p in extra if p not in wanted)}):
+            if (base / path).exists():
+                (aside / path).parent.mkdir(parents=True, exist_ok=True)
+                (base / path).rename(_free(aside / path))
+                replaced.append(path)
+            if path in staged:
+                staged[path].rename(base / path)
+        for parent in {(base / path).parent for path in [*wanted, *extra]}:
+            if parent.is_dir():
+                _fsync(parent)
+    wrong = [path for path, entry in wanted.items() if _sha256_of(base / path) != entry["sha256"]]
+    if wrong:
+        raise StepFailed(f"restored files differ from the snapshot: {', '.join(wrong)}")
+    return {"files": len(wanted), "replaced": replaced, "identical": True}
+
+
+def stamps(root: str, files: list[str], folders: list[str]) -> dict[str, str]:
+    """Return path -> sha256 of everything in the state set that exists, WALs included."""
+    base = Path(root)
+    paths = [name for path in files for name in (path, f"{path}.wal") if (base / name).exists()]
+    for folder in folders:
+        paths += [p.relative_to(base).as_posix() for p in sorted((base / folder).rglob("*")) if p.is_file()]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        return dict(zip(paths, pool.map(lambda path: _sha256_of(base / path) or "", paths), strict=True))
+
+
+def scan_files(files: list[str]) -> dict[str, Any]:
+    """Return file -> what the block scan found in it."""
+    found: dict[str, Any] = {}
+    for file in files:
+        descriptor = os.open(file, os.O_RDONLY)
+        try:
+            found[file] = _scan_words(scan(descriptor))
+        finally:
+            os.close(descriptor)
+    return found
+
+
+def _holder(descriptor: int) -> int | None:
+    """PID of a process whose record lock conflicts with a write lock of ours, by F_GETLK."""
+    asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
+    kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
+    return None if kind == fcntl.F_UNLCK else pid
+
+
+def _command(pid: int) -> str:
+    import psutil
+
+    try:
+        return " ".join(psutil.Process(pid).cmdline())[:200]
+    except psutil.Error:
+        return "unknown"
+
+
+@contextlib.contextmanager
+def _opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+    descriptor = os.open(path, flags | os.O_NOFOLLOW if not path.is_symlink() else flags)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _shared(path: Path) -> Iterator[int]:
+    """Keep writers out while readers may stay."""
+    with _opened(path, os.O_RDWR) as descriptor:
+        _lock(descriptor, fcntl.LOCK_SH, path)
+        yield descriptor
+
+
+@contextlib.contextmanager
+def _exclusive(path: Path) -> Iterator[int]:
+    """Keep everybody out; released when the renamed file's descriptor is closed."""
+    with _opened(path, os.O_RDWR) as descriptor:
+        _lock(descriptor, fcntl.LOCK_EX, path)
+        yield descriptor
+
+
+def _lock(descriptor: int, kind: int, path: Path) -> None:
+    try:
+        fcntl.lockf(descriptor, kind | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.EACCES, errno.EAGAIN):
+            raise
+        pid = _holder(descriptor)
+        who = f"PID {pid}, {_command(pid)}" if pid else "another process"
+        raise Busy(f"{path.name} is held by {who}", "stop that process and try again") from None
+
+
+def _copy(source: int, target: Path, path: str, kind: str) -> dict[str, Any]:
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    size = os.fstat(source).st_size
+    progress(f"copying {path}")
+    into = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        _copy_bytes(source, into, size)
+        before = _sha256(source, size)
+        if before != _sha256(into, size):
+            raise StepFailed(f"the copy of {path} differs from the original")
+        os.fsync(into)
+        entry: dict[str, Any] = {"path": path, "size": size, "sha256": before, "kind": kind}
+        if kind == "duckdb":
+            entry |= _scan_words(scan(into))
+    finally:
+        os.close(into)
+    return entry
+
+
+def _copy_bytes(source: int, target: int, size: int) -> None:
+    """Inside the kernel where it can (a reflink on some file systems), through a buffer where it cannot."""
+    done = 0
+    try:
+        while done < size:
+            copied = os.copy_file_range(source, target, min(size - done, 1 << 30), done, done)
+            if copied == 0:
+                raise StepFailed("the file became shorter while it was copied")
+            done += copied
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        while done < size:
+            chunk = os.pread(source, CHUNK, done)
+            if not chunk:
+                raise StepFailed("the file became shorter while it was copied") from None
+            done += os.pwrite(target, chunk, done)
+
+
+def _sha256(descriptor: int, size: int) -> str:
+    digest = hashlib.sha256()
+    done = 0
+    while done < size:
+        chunk = os.pread(descriptor, CHUNK, done)
+        if not chunk:
+            break
+        digest.update(chunk)
+        done += len(chunk)
+    return digest.hexdigest()
+
+
+def _sha256_of(path: Path, descriptor: int | None = None) -> str | None:
+    """Hash of a file, None where there is none; one that is locked is read through the descriptor that locks it."""
+    if descriptor is not None:
+        return _sha256(descriptor, os.fstat(descriptor).st_size)
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except FileNotFoundError:
+        return None
+
+
+def _verify(path: Path, entry: dict[str, Any]) -> list[str]:
+    name = entry["path"]
+    if not path.is_file():
+        return [f"{name} is missing"]
+    with _opened(path) as descriptor:
+        size = os.fstat(descriptor).st_size
+        if size != entry["size"]:
+            return [f"{name} has {size} bytes instead of {entry['size']}"]
+        if _sha256(descriptor, size) != entry["sha256"]:
+            return [f"{name} has changed since it was taken (sha256)"]
+        if entry["kind"] == "duckdb":
+            found = scan(descriptor)
+            if found.problem or len(found.bad_blocks) > len(entry["bad_blocks"]):
+                return [f"{name}: {found.problem or f'bad blocks {list(found.bad_blocks)}'}"]
+    return []
+
+
+def _scan_words(found: Scan) -> dict[str, Any]:
+    return {
+        "storage_version": found.storage_version,
+        "written_by": found.written_by,
+        "blocks": found.blocks,
+        "bad_blocks": list(found.bad_blocks),
+        "problem": found.problem,
+    }
+
+
+def _stage(stored: Path, target: Path, entry: dict[str, Any], consume: bool) -> Path:
+    """Bring the wanted bytes beside their place under a temporary name."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    fresh = target.with_name(f".{target.name}.ops-new")
+    if _sha256_of(fresh) == entry["sha256"]:
+        return fresh
+    if not consume:
+        try:
+            progress(f"bringing back {entry['path']}")
+            with _opened(stored) as source:
+                _copy(source, fresh, entry["path"], "restored")
+            return fresh
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                raise
+    stored.rename(fresh)
+    return fresh
+
+
+def _free(path: Path) -> Path:
+    """A name in the quarantine that is not taken."""
+    number, free = 1, path
+    while free.exists():
+        number += 1
+        free = path.with_name(f"{path.name}.{number}")
+    return free
+
+
+def _write_json(path: Path, value: dict[str, Any]) -> None:
+    fresh = path.with_name(f".{path.name}.new")
+    with fresh.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=1)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.rename(path)
+
+
+def _fsync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def free_bytes(folder: str) -> int:
+    """Free bytes on the volume of `folder`."""
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,215 @@
+"""The raw tables of one dlt dataset: what a staged load brought, and its exchange for a window of days.
+
+Child tables go with their parents: dlt links a row to its parent by `_dlt_parent_id` = the parent's `_dlt_id`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypedDict
+
+import duckdb
+
+from ops_tasks.errors import StepFailed
+from ops_tasks.systems.sql import day_of, ident, literal
+
+
+class Dated(TypedDict):
+    """A raw table that can be exchanged by day, its key, and the tables below it: `(child, parent)`, parents first."""
+
+    table: str
+    date_column: str
+    primary_key: list[str]
+    children: list[tuple[str, str]]
+
+
+def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
+    """Return, per table, what the staged load holds, without changing anything.
+
+    `days`: rows per day inside the window; `outside`, `undated`: rows that will not be taken; `moved`: first and last
+    day of rows outside the window whose key the staged window also has; `new_columns`: columns the raw table lacks.
+    """
+    found: dict[str, Any] = {}
+    with _pair(raw, staging, read_only=True) as connection:
+        for dated in tables:
+            live = _types(connection, "raw", dataset, dated["table"])
+            fresh = _types(connection, "staging", dataset, dated["table"])
+            if not fresh:
+                found[dated["table"]] = {
+                    "days": {}, "outside": 0, "undated": 0, "moved": None, "new_columns": [], "children": {}
+                }
+                continue
+            day = _day(dated, fresh)
+            where = ident("staging", dataset, dated["table"])
+            rows = connection.execute(f"SELECT {day}, count(*) FROM {where} GROUP BY 1 ORDER BY 1").fetchall()
+            inside = {str(d): n for d, n in rows if d is not None and start <= str(d) <= end}
+            found[dated["table"]] = {
+                "days": inside,
+                "outside": sum(n for d, n in rows if d is not None and not start <= str(d) <= end),
+                "undated": sum(n for d, n in rows if d is None),
+                "moved": _moved(connection, dataset, dated, _day(dated, live), day, (start, end)),
+                "new_columns": _new_columns(connection, dataset, dated),
+                "children": _children(connection, dataset, dated, day, (start, end)),
+            }
+    return found
+
+
+def swap(raw: str, staging: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
+    """Replace the window's rows, children along, by the staged ones in one transaction; can be repeated.
+
+    Returns table -> `{deleted, inserted}`.
+    """
+    done: dict[str, Any] = {}
+    with _pair(raw, staging, read_only=False) as connection:
+        connection.execute("BEGIN TRANSACTION")
+        for dated in tables:
+            done |= _delete(connection, dataset, dated, start, end)
+            for table, inserted in _insert(connection, dataset, dated, start, end).items():
+                done[table]["inserted"] = inserted
+        _lineage(connection, dataset)
+        connection.execute("COMMIT")
+    return done
+
+
+def delete(raw: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
+    """Delete the window's rows, children along: for a loader that can only load into the live tables."""
+    done: dict[str, Any] = {}
+    with _pair(raw, None, read_only=False) as connection:
+        connection.execute("BEGIN TRANSACTION")
+        for dated in tables:
+            done |= _delete(connection, dataset, dated, start, end)
+        connection.execute("COMMIT")
+    return done
+
+
+@contextmanager
+def _pair(raw: str, staging: str | None, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+    for path in filter(None, (raw, staging)):
+        if not Path(path).is_file():
+            raise StepFailed(f"{path} does not exist")
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute(f"ATTACH {literal(raw)} AS raw {'(READ_ONLY)' if read_only else ''}")
+        if staging is not None:
+            connection.execute(f"ATTACH {literal(staging)} AS staging (READ_ONLY)")
+        yield connection
+    finally:
+        connection.close()
+
+
+def _types(connection: duckdb.DuckDBPyConnection, catalog: str, dataset: str, table: str) -> dict[str, str]:
+    return dict(
+        connection.execute(
+            "SELECT column_name, data_type FROM duckdb_columns() "
+            "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
+            [catalog, dataset, table],
+        ).fetchall()
+    )
+
+
+def _day(dated: Dated, types: dict[str, str]) -> str:
+    column = dated["date_column"]
+    day = day_of(column, types[column]) if column in types else None
+    if day is None:
+        raise StepFailed(f"{dated['table']}: the date column {column!r} has no day ({types.get(column, 'not there')})")
+    return day
+
+
+def _rows(dataset: str, dated: Dated, catalog: str, table: str, day: str) -> str:
+    """A subquery of the `_dlt_id` of every row of `table` that belongs to the window (two parameters: its days)."""
+    parents = dict(dated["children"])
+    if table == dated["table"]:
+        where = f"{day} BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)"
+    else:
+        where = f"_dlt_parent_id IN ({_rows(dataset, dated, catalog, parents[table], day)})"
+    return f"SELECT _dlt_id FROM {ident(catalog, dataset, table)} WHERE {where}"
+
+
+def _condition(dataset: str, dated: Dated, catalog: str, table: str, day: str) -> str:
+    if table == dated["table"]:
+        return f"{day} BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)"
+    return f"_dlt_parent_id IN ({_rows(dataset, dated, catalog, dict(dated['children'])[table], day)})"
+
+
+def _delete(
+    connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, start: str, end: str
+) -> dict[str, dict[str, int]]:
+    day = _day(dated, _types(connection, "raw", dataset, dated["table"]))
+    done: dict[str, dict[str, int]] = {}
+    for table in [*(child for child, _ in reversed(dated["children"])), dated["table"]]:
+        condition = _condition(dataset, dated, "raw", table, day)
+        statement = f"DELETE FROM {ident('raw', dataset, table)} WHERE {condition}"
+        done[table] = {"deleted": connection.execute(statement, [start, end]).fetchall()[0][0], "inserted": 0}
+    return done
+
+
+def _insert(
+    connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, start: str, end: str
+) -> dict[str, int]:
+    done: dict[str, int] = {}
+    for table in [dated["table"], *(child for child, _ in dated["children"])]:
+        fresh = _types(connection, "staging", dataset, table)
+        if not fresh:
+            done[table] = 0
+            continue
+        day = _day(dated, _types(connection, "staging", dataset, dated["table"]))
+        condition = _condition(dataset, dated, "staging", table, day)
+        statement = (
+            f"INSERT INTO {ident('raw', dataset, table)} BY NAME "
+            f"SELECT * FROM {ident('staging', dataset, table)} WHERE {condition}"
+        )
+        done[table] = connection.execute(statement, [start, end]).fetchall()[0][0]
+    return done
+
+
+def _lineage(connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
+    """Rows carry the id of the load that brought them: that load is written down beside the dataset's own."""
+    if _types(connection, "staging", dataset, "_dlt_loads") and _types(connection, "raw", dataset, "_dlt_loads"):
+        raw, staging = ident("raw", dataset, "_dlt_loads"), ident("staging", dataset, "_dlt_loads")
+        connection.execute(
+            f"INSERT INTO {raw} BY NAME SELECT * FROM {staging} WHERE load_id NOT IN (SELECT load_id FROM {raw})"
+        )
+
+
+def _moved(
+    connection: duckdb.DuckDBPyConnection,
+    dataset: str,
+    dated: Dated,
+    live_day: str,
+    fresh_day: str,
+    window: tuple[str, str],
+) -> list[str] | None:
+    if not dated["primary_key"]:
+        return None
+    live, fresh = ident("raw", dataset, dated["table"]), ident("staging", dataset, dated["table"])
+    keys = ", ".join(ident(column) for column in dated["primary_key"])
+    between = "BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)"
+    first, last = connection.execute(
+        f"SELECT min({live_day}), max({live_day}) FROM {live} WHERE ({live_day} {between}) IS NOT TRUE "
+        f"AND ({keys}) IN (SELECT ({keys}) FROM {fresh} WHERE {fresh_day} {between})",
+        [*window, *window],
+    ).fetchall()[0]
+    return None if first is None else [str(first), str(last)]
+
+
+def _new_columns(connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated) -> list[str]:
+    found: list[str] = []
+    for table in [dated["table"], *(child for child, _ in dated["children"])]:
+        live, fresh = (_types(connection, catalog, dataset, table) for catalog in ("raw", "staging"))
+        found += [f"{table}.{column}" for column in fresh if column not in live]
+    return found
+
+
+def _children(
+    connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, day: str, window: tuple[str, str]
+) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for table, _ in dated["children"]:
+        if _types(connection, "staging", dataset, table):
+            condition = _condition(dataset, dated, "staging", table, day)
+            statement = f"SELECT count(*) FROM {ident('staging', dataset, table)} WHERE {condition}"
+            found[table] = connection.execute(statement, list(window)).fetchall()[0][0]
+    return found

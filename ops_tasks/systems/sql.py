@@ -1,0 +1,30 @@
+"""Quoting: the only way a name or a path gets into a statement."""
+
+from __future__ import annotations
+
+
+def ident(*parts: str) -> str:
+    """Quote the parts of a dotted name, each one separately."""
+    return ".".join('"' + part.replace('"', '""') + '"' for part in parts)
+
+
+def literal(text: str) -> str:
+    """Quote a string where the grammar takes no parameter (ATTACH, SET)."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def day_of(column: str, kind: str) -> str | None:
+    """The expression for the UTC day of a column of DuckDB type `kind`, or None for a type that has no day.
+
+    Text is read as ISO: its first ten characters, that is the day as written.
+    """
+    name = ident(column)
+    if kind == "DATE":
+        return name
+    if kind == "TIMESTAMP WITH TIME ZONE":
+        return f"CAST({name} AT TIME ZONE 'UTC' AS DATE)"
+    if kind.startswith("TIMESTAMP"):
+        return f"CAST({name} AS DATE)"
+    if kind == "VARCHAR":
+        return f"TRY_CAST(left({name}, 10) AS DATE)"
+    return None

@@ -1,0 +1,166 @@
+"""Heavy or dangerous work in a process of its own.
+
+DuckDB, SQLMesh, dlt and Soda never run in the process that plans and journals: SQLMesh caches connections by file, so
+a swapped file needs a fresh process, and a process with a DuckDB connection that closes any other descriptor of the
+same file drops DuckDB's lock (POSIX record locks). A worker serves one request after another until its standard
+input ends, and dies with its whole process group when its parent does.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any, cast
+
+from ops_tasks.errors import KINDS, StepFailed, UsageError
+from ops_tasks.systems.secrets import redact
+
+QUIET = {
+    "SODA_CORE_TELEMETRY_ENABLED": "false",
+    "SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "1",
+    "DAGSTER_DISABLE_TELEMETRY": "1",
+    "RUNTIME__DLTHUB_TELEMETRY": "false",
+}
+TAIL = 20
+
+
+class Worker:
+    """A child process that runs functions of `ops_tasks.systems.<system>_worker` modules, one request at a time.
+
+    `log` receives everything the child's libraries print, secrets redacted. `held` are descriptors (the stack's lock)
+    that stay open as long as the child lives, so that nobody takes the stack while it is still dying.
+    """
+
+    def __init__(
+        self,
+        system: str,
+        *,
+        cwd: Path,
+        log: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        held: tuple[int, ...] = (),
+    ) -> None:
+        """Start the child; its module begins to import at once, before the first request."""
+        self.system = system
+        self._tail: list[str] = []
+        self._log: IO[str] | None = None
+        if log is not None:
+            log.parent.mkdir(parents=True, exist_ok=True)
+            self._log = log.open("a", encoding="utf-8")
+        answers, child_answers = os.pipe()
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "ops_tasks.systems.worker_main", system, str(child_answers)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=cwd,
+            env={**os.environ, **QUIET, "PYTHONUNBUFFERED": "1", **(env or {}), "PYTHONPATH": _python_path()},
+            pass_fds=(child_answers, *held),
+            start_new_session=True,
+            text=True,
+            encoding="utf-8",
+            errors="replace",
+        )
+        os.close(child_answers)
+        self._answers = os.fdopen(answers, encoding="utf-8")
+        self._reader = threading.Thread(target=self._drain, daemon=True)
+        self._reader.start()
+
+    def call(self, function: str, on_progress: Callable[[str], None] | None = None, **arguments: Any) -> Any:
+        """Run one function of the child's module and return its JSON result.
+
+        Raises the `OpsError` the child raised, or `StepFailed` with the child's last line when it broke or died.
+        """
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(json.dumps({"function": function, "arguments": arguments}, default=str) + "\n")
+            self._process.stdin.flush()
+        except BrokenPipeError:
+            raise self._died() from None
+        for line in self._answers:
+            answer = cast("dict[str, Any]", json.loads(line))
+            if "progress" in answer:
+                if on_progress is not None:
+                    on_progress(redact(answer["progress"]))
+            elif "error" in answer:
+                kind = KINDS.get(answer["error"], StepFailed)
+                raise kind(redact(answer["reason"]), redact(answer["way_out"]))
+            else:
+                return answer["result"]
+        raise self._died()
+
+    def close(self) -> None:
+        """End the child and wait until it, and every lock it held, is gone."""
+        assert self._process.stdin is not None
+        if self._process.poll() is None:
+            try:
+                self._process.stdin.close()
+                self._process.wait(timeout=10)
+            except (subprocess.TimeoutExpired, BrokenPipeError):
+                self.kill()
+        self._reader.join(timeout=5)
+        self._answers.close()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        if self._log is not None:
+            self._log.close()
+            self._log = None
+
+    def kill(self) -> None:
+        """Kill the child and everything it started."""
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None) -> None:
+        if kind is not None:
+            self.kill()
+        self.close()
+
+    def _drain(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            clean = redact(line)
+            self._tail = [*self._tail[-TAIL + 1 :], clean.rstrip()]
+            if self._log is not None:
+                try:
+                    self._log.write(clean)
+                    self._log.flush()
+                except (OSError, ValueError):
+                    self._log = None
+
+    def _died(self) -> StepFailed:
+        code = self._process.wait()
+        self._reader.join(timeout=5)
+        said = next((line for line in reversed(self._tail) if line.strip()), "it said nothing")
+        return StepFailed(f"the {self.system} worker died (exit {code}): {said}")
+
+
+def call(system: str, function: str, *, cwd: Path, log: Path | None = None, **arguments: Any) -> Any:
+    """Run one function in a fresh worker; see `Worker.call`."""
+    with Worker(system, cwd=cwd, log=log) as worker:
+        return worker.call(function, **arguments)
+
+
+def require(module: str, extra: str) -> None:
+    """Raise `UsageError` when a tool is not installed, naming the extra that brings it."""
+    from importlib.util import find_spec
+
+    if find_spec(module) is None:
+        raise UsageError(f"{module} is not installed", f"pip install 'ops-tasks[{extra}]'")
+
+
+def _python_path() -> str:
+    """The folder of this very package first, then what was there: a worker runs the same code as its parent."""
+    here = str(Path(__file__).resolve().parents[2])
+    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))

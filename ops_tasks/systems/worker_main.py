@@ -1,0 +1,70 @@
+"""The child's side of `worker`: reads requests from standard input, answers on a descriptor of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import sys
+import threading
+import traceback
+from importlib import import_module
+from typing import IO, Any, cast
+
+from ops_tasks.errors import OpsError
+
+_answers: IO[str] | None = None
+
+
+def progress(text: str) -> None:
+    """Tell the parent what is being done; outside a worker this does nothing."""
+    _answer({"progress": text})
+
+
+def _answer(value: dict[str, Any]) -> None:
+    if _answers is not None:
+        _answers.write(json.dumps(value, default=str) + "\n")
+        _answers.flush()
+
+
+def _watch_parent(requests: queue.Queue[str | None], busy: threading.Event) -> None:
+    """Feed requests; when standard input ends while one is running, the parent has died: die with all children."""
+    for line in sys.stdin:
+        requests.put(line)
+    if busy.is_set():
+        os.killpg(0, signal.SIGKILL)
+    requests.put(None)
+
+
+def main(system: str, descriptor: int) -> None:
+    """Serve requests for `ops_tasks.systems.<system>_worker` until standard input ends."""
+    global _answers
+    os.set_inheritable(descriptor, False)
+    _answers = os.fdopen(descriptor, "w", encoding="utf-8")
+    requests: queue.Queue[str | None] = queue.Queue()
+    busy = threading.Event()
+    threading.Thread(target=_watch_parent, args=(requests, busy), daemon=True).start()
+    module = import_module(f"ops_tasks.systems.{system}_worker")
+    while (line := requests.get()) is not None:
+        request = cast("dict[str, Any]", json.loads(line))
+        busy.set()
+        try:
+            _answer({"result": getattr(module, request["function"])(**request["arguments"])})
+        except OpsError as error:
+            _answer({"error": type(error).__name__, "reason": error.reason, "way_out": error.way_out})
+        except Exception as error:  # noqa: BLE001 - a third-party error becomes the parent's StepFailed, trace in the log
+            traceback.print_exc()
+            first = next((text for text in str(error).splitlines() if text.strip()), "no message")
+            _answer({"error": "StepFailed", "reason": f"{type(error).__name__}: {first.strip()}", "way_out": ""})
+        busy.clear()
+    sys.stdout.flush()
+    # The libraries' own exit handlers wait for telemetry and thread pools; every connection is closed by now.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    # `python -m` runs this file as __main__; the workers import it by name and must find the same channel.
+    from ops_tasks.systems import worker_main
+
+    worker_main.main(sys.argv[1], int(sys.argv[2]))
