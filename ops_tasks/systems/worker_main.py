@@ -9,6 +9,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from importlib import import_module
 from typing import IO, Any, cast
 
@@ -28,13 +29,25 @@ def _answer(value: dict[str, Any]) -> None:
         _answers.flush()
 
 
-def _watch_parent(requests: queue.Queue[str | None], busy: threading.Event) -> None:
+def _watch_parent(source: int, requests: queue.Queue[str | None], busy: threading.Event) -> None:
     """Feed requests; when standard input ends while one is running, the parent has died: die with all children."""
-    for line in sys.stdin:
+    for line in _lines(source):
         requests.put(line)
     if busy.is_set():
         os.killpg(0, signal.SIGKILL)
     requests.put(None)
+
+
+def _lines(source: int) -> Iterator[str]:
+    """Lines of a raw descriptor.
+
+    A thread that waits inside `sys.stdin` holds its lock, and a forked child (SQLMesh loads models in a pool of them)
+    that closes its standard input would wait for that lock for ever.
+    """
+    pending = b""
+    while chunk := os.read(source, 65536):
+        *whole, pending = (pending + chunk).split(b"\n")
+        yield from (line.decode() for line in whole)
 
 
 def main(system: str, descriptor: int) -> None:
@@ -44,7 +57,10 @@ def main(system: str, descriptor: int) -> None:
     _answers = os.fdopen(descriptor, "w", encoding="utf-8")
     requests: queue.Queue[str | None] = queue.Queue()
     busy = threading.Event()
-    threading.Thread(target=_watch_parent, args=(requests, busy), daemon=True).start()
+    source = os.dup(0)
+    with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a descriptor, not a path
+        os.dup2(nothing.fileno(), 0)
+    threading.Thread(target=_watch_parent, args=(source, requests, busy), daemon=True).start()
     module = import_module(f"ops_tasks.systems.{system}_worker")
     while (line := requests.get()) is not None:
         request = cast("dict[str, Any]", json.loads(line))
