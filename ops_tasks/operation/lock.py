@@ -35,6 +35,18 @@ def held(home: Path, task: str, operation: str) -> Iterator[int]:
         os.close(descriptor)
 
 
+def refuse_running(home: Path) -> None:
+    """Raise `Busy` while an operation is running; nothing is locked or written."""
+    try:
+        descriptor = os.open(home / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        return
+    try:
+        _acquire(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _acquire(descriptor: int) -> None:
     until = time.monotonic() + GRACE
     while True:
@@ -44,10 +56,8 @@ def _acquire(descriptor: int) -> None:
         except BlockingIOError:
             owner = _owner(descriptor)
             if time.monotonic() > until or _alive(owner.get("pid")):
-                raise Busy(
-                    f"{owner.get('task', 'an operation')} {owner.get('operation', '')} is running (PID {owner.get('pid')})",
-                    "wait for it to end",
-                ) from None
+                what = f"{owner.get('task', 'an operation')} {owner.get('operation', '')}"
+                raise Busy(f"{what} is running (PID {owner.get('pid')})", "wait for it to end") from None
             time.sleep(0.05)
 
 

@@ -126,7 +126,7 @@ def _words(error: BaseException, journal: Journal) -> tuple[str, str]:
 def _interruptible() -> Iterator[None]:
     """Turn the polite signals into an exception at the place where the work is."""
 
-    def raise_interrupted(number: int, frame: Any) -> None:
+    def raise_interrupted(number: int, _frame: Any) -> None:
         raise Interrupted(signal.Signals(number).name)
 
     with _handlers(raise_interrupted):

@@ -18,13 +18,17 @@ INEXACT = {"DOUBLE", "FLOAT"}
 
 class Table(TypedDict):
     """What to measure: where it is, which column says the day (or None), which columns to leave out, and whether
-    floating-point values may differ in their last digits (a table that is computed again)."""
+    floating-point values may differ in their last digits (a table that is computed again).
+
+    A dlt child table has no day of its own: `parents` are the tables above it, the one with `date_column` last.
+    """
 
     name: str
     catalog: str
     schema: str
     table: str
     date_column: str | None
+    parents: list[str]
     exclude: list[str]
     recomputed: bool
 
@@ -62,19 +66,26 @@ def attached(databases: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection
         connection.close()
 
 
-def columns(databases: dict[str, str]) -> dict[str, dict[str, str]]:
-    """Return `catalog.schema.table` -> column -> DuckDB type, for tables and views of all databases."""
+class Catalog(TypedDict):
+    """`columns`: `catalog.schema.table` -> column -> DuckDB type, views included; `tables`: those that are no views."""
+
+    columns: dict[str, dict[str, str]]
+    tables: list[str]
+
+
+def catalog(databases: dict[str, str]) -> Catalog:
+    """Return what all databases hold."""
     with attached(databases) as connection:
-        return _columns(connection)
+        return Catalog(columns=_columns(connection), tables=[".".join(name) for name in _tables(connection)])
 
 
-def dlt_schema(databases: dict[str, str], catalog: str, dataset: str) -> dict[str, Any]:
+def dlt_schema(databases: dict[str, str], database: str, dataset: str) -> dict[str, Any]:
     """Return table -> `{parent, resource, write_disposition, primary_key}` as dlt wrote it down last.
 
     dlt keeps its schemas as JSON in `_dlt_version`, one row per version. Empty when there is no such table.
     """
     with attached(databases) as connection:
-        return _dlt_schema(connection, catalog, dataset)
+        return _dlt_schema(connection, database, dataset)
 
 
 def measure(databases: dict[str, str], tables: list[Table]) -> dict[str, Measured]:
@@ -85,7 +96,7 @@ def measure(databases: dict[str, str], tables: list[Table]) -> dict[str, Measure
         for table in tables:
             types = known.get(f"{table['catalog']}.{table['schema']}.{table['table']}")
             if types is not None:
-                found[table["name"]] = _measure(connection, table, types)
+                found[table["name"]] = _measure(connection, table, known)
         return found
 
 
@@ -109,32 +120,27 @@ def rows_per_day(databases: dict[str, str], tables: list[Table], since: str) -> 
         return found
 
 
-def earliest(databases: dict[str, str], tables: list[Table]) -> dict[str, str | None]:
-    """Return table -> the first ISO day it holds."""
+def reach(databases: dict[str, str], tables: dict[str, tuple[list[str], list[str]]]) -> dict[str, str | None]:
+    """Return name -> the first ISO day that any of the given columns holds; `tables` is name -> (parts, columns)."""
     with attached(databases) as connection:
         known = _columns(connection)
         found: dict[str, str | None] = {}
-        for table in tables:
-            types = known.get(f"{table['catalog']}.{table['schema']}.{table['table']}", {})
-            column = table["date_column"]
-            day = day_of(column, types[column]) if column in types else None
-            if day is not None:
-                where = ident(table["catalog"], table["schema"], table["table"])
-                first = connection.execute(f"SELECT min({day}) FROM {where}").fetchall()[0][0]
-                found[table["name"]] = None if first is None else str(first)
+        for name, (parts, columns) in tables.items():
+            types = known.get(".".join(parts), {})
+            days = [day for column in columns if column in types and (day := day_of(column, types[column]))]
+            if days:
+                least = ", ".join(f"min({day})" for day in days)
+                row = connection.execute(f"SELECT {least} FROM {ident(*parts)}").fetchall()[0]
+                found[name] = min((str(day) for day in row if day is not None), default=None)
         return found
 
 
 def describe(databases: dict[str, str], state: str | None, environment: str) -> dict[str, Any]:
     """Row counts of every table, and what SQLMesh's state says of itself, for a snapshot's manifest."""
     with attached(databases) as connection:
-        found = connection.execute(
-            "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
-            "WHERE NOT internal AND database_name <> 'memory'"
-        ).fetchall()
         rows = {
             ".".join(name): connection.execute(f"SELECT count(*) FROM {ident(*name)}").fetchall()[0][0]
-            for name in found
+            for name in _tables(connection)
         }
     described: dict[str, Any] = {"rows": rows, "duckdb": duckdb.__version__}
     if state is not None:
@@ -147,15 +153,19 @@ def full_scan(databases: dict[str, str]) -> list[str]:
     """Read every value of every table; return what could not be read, a line per table."""
     problems: list[str] = []
     with attached(databases) as connection:
-        for catalog, schema, table in connection.execute(
-            "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
-            "WHERE NOT internal AND database_name <> 'memory'"
-        ).fetchall():
+        for name in _tables(connection):
             try:
-                connection.execute(f"SELECT sum(hash(t)) FROM {ident(catalog, schema, table)} t").fetchall()
+                connection.execute(f"SELECT sum(hash(t)) FROM {ident(*name)} t").fetchall()
             except duckdb.Error as error:
-                problems.append(f"{catalog}.{schema}.{table}: {str(error).splitlines()[0]}")
+                problems.append(f"{'.'.join(name)}: {str(error).splitlines()[0]}")
     return problems
+
+
+def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
+    return connection.execute(
+        "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
+        "WHERE NOT internal AND database_name NOT IN ('memory', 'system', 'temp')"
+    ).fetchall()
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:
@@ -168,11 +178,11 @@ def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]
     return found
 
 
-def _dlt_schema(connection: duckdb.DuckDBPyConnection, catalog: str, dataset: str) -> dict[str, Any]:
-    if f"{catalog}.{dataset}._dlt_version" not in _columns(connection):
+def _dlt_schema(connection: duckdb.DuckDBPyConnection, database: str, dataset: str) -> dict[str, Any]:
+    if f"{database}.{dataset}._dlt_version" not in _columns(connection):
         return {}
     rows = connection.execute(
-        f"SELECT schema FROM {ident(catalog, dataset, '_dlt_version')} "
+        f"SELECT schema FROM {ident(database, dataset, '_dlt_version')} "
         "QUALIFY row_number() OVER (PARTITION BY schema_name ORDER BY inserted_at DESC, version DESC) = 1"
     ).fetchall()
     tables: dict[str, Any] = {}
@@ -188,17 +198,18 @@ def _dlt_schema(connection: duckdb.DuckDBPyConnection, catalog: str, dataset: st
     return tables
 
 
-def _measure(connection: duckdb.DuckDBPyConnection, table: Table, types: dict[str, str]) -> Measured:
+def _measure(connection: duckdb.DuckDBPyConnection, table: Table, known: dict[str, dict[str, str]]) -> Measured:
+    types = known[f"{table['catalog']}.{table['schema']}.{table['table']}"]
     column = table["date_column"]
-    day = day_of(column, types[column]) if column in types else None
+    dated = table["parents"][-1] if table["parents"] else table["table"]
+    kind = known.get(f"{table['catalog']}.{table['schema']}.{dated}", {}).get(column or "", "not there")
+    day = day_of(column, kind, table=dated) if column is not None else None
     if column is not None and day is None:
-        kind = types.get(column, "not there")
         raise StepFailed(f"{table['name']}: the date column {column!r} has no day (it is {kind})")
     kept = [name for name in types if name not in table["exclude"]]
-    values = ", ".join(_value(name, types[name], table["recomputed"]) for name in kept) or "1"
-    where = ident(table["catalog"], table["schema"], table["table"])
+    values = ", ".join(_value(table["table"], name, types[name], table["recomputed"]) for name in kept) or "1"
     rows = connection.execute(
-        f"SELECT {day or 'NULL'} AS day, count(*), sum(hash({values})) FROM {where} GROUP BY 1 ORDER BY 1"
+        f"SELECT {day or 'NULL'} AS day, count(*), sum(hash({values})) FROM {_joined(table)} GROUP BY 1 ORDER BY 1"
     ).fetchall()
     days = {("none" if day is None else str(day)): [count, str(total)] for day, count, total in rows}
     total = sum(int(fingerprint) for _, fingerprint in days.values())
@@ -211,15 +222,26 @@ def _measure(connection: duckdb.DuckDBPyConnection, table: Table, types: dict[st
     )
 
 
-def _value(column: str, kind: str, recomputed: bool) -> str:
+def _joined(table: Table) -> str:
+    """The table, joined to the tables above it up to the one that has the day."""
+    text, child = ident(table["catalog"], table["schema"], table["table"]), table["table"]
+    for parent in table["parents"]:
+        where = ident(table["catalog"], table["schema"], parent)
+        text += f" LEFT JOIN {where} ON {ident(child, '_dlt_parent_id')} = {ident(parent, '_dlt_id')}"
+        child = parent
+    return text
+
+
+def _value(table: str, column: str, kind: str, recomputed: bool) -> str:
     """Sums of floating-point numbers depend on the order of the rows in their last digits: 12 digits are compared."""
-    if recomputed and kind in INEXACT:
-        return f"format('{{:.12g}}', {ident(column)})"
-    return ident(column)
+    name = ident(table, column)
+    return f"format('{{:.12g}}', {name})" if recomputed and kind in INEXACT else name
 
 
 def _sqlmesh_state(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Any]:
-    schemas = connection.execute("SELECT schema_name FROM duckdb_tables() WHERE table_name = '_environments'").fetchall()
+    schemas = connection.execute(
+        "SELECT schema_name FROM duckdb_tables() WHERE table_name = '_environments'"
+    ).fetchall()
     if not schemas:
         return {}
     schema: str = schemas[0][0]

@@ -121,7 +121,9 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
         extra = [f"{path}.wal" for path in live] + live
         for path in folders:
             extra += [p.relative_to(base).as_posix() for p in (base / path).rglob("*") if p.is_file()]
-        different = [path for path, entry in wanted.items() if _sha256_of(base / path, locked.get(path)) != entry["sha256"]]
+        different = [
+            path for path, entry in wanted.items() if _sha256_of(base / path, locked.get(path)) != entry["sha256"]
+        ]
         staged = {path: _stage(store / path, base / path, wanted[path], consume) for path in different}
         for path in sorted({*different, *(p for p in extra if p not in wanted)}):
             if (base / path).exists():

@@ -29,7 +29,8 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
     """Return, per table, what the staged load holds, without changing anything.
 
     `days`: rows per day inside the window; `outside`, `undated`: rows that will not be taken; `moved`: first and last
-    day of rows outside the window whose key the staged window also has; `new_columns`: columns the raw table lacks.
+    day of rows outside the window whose key the staged window also has; `new_columns`: columns the raw table lacks;
+    `children`: child table -> rows of the window, live and staged.
     """
     found: dict[str, Any] = {}
     with _pair(raw, staging, read_only=True) as connection:
@@ -38,7 +39,12 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
             fresh = _types(connection, "staging", dataset, dated["table"])
             if not fresh:
                 found[dated["table"]] = {
-                    "days": {}, "outside": 0, "undated": 0, "moved": None, "new_columns": [], "children": {}
+                    "days": {},
+                    "outside": 0,
+                    "undated": 0,
+                    "moved": None,
+                    "new_columns": [],
+                    "children": {},
                 }
                 continue
             day = _day(dated, fresh)
@@ -146,9 +152,7 @@ def _delete(
     return done
 
 
-def _insert(
-    connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, start: str, end: str
-) -> dict[str, int]:
+def _insert(connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, start: str, end: str) -> dict[str, int]:
     done: dict[str, int] = {}
     for table in [dated["table"], *(child for child, _ in dated["children"])]:
         fresh = _types(connection, "staging", dataset, table)
@@ -204,12 +208,18 @@ def _new_columns(connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dat
 
 
 def _children(
-    connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, day: str, window: tuple[str, str]
-) -> dict[str, int]:
-    found: dict[str, int] = {}
+    connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, fresh_day: str, window: tuple[str, str]
+) -> dict[str, list[int]]:
+    """Child table -> rows that belong to the window: live, then staged."""
+    live_day = _day(dated, _types(connection, "raw", dataset, dated["table"]))
+    found: dict[str, list[int]] = {}
     for table, _ in dated["children"]:
-        if _types(connection, "staging", dataset, table):
-            condition = _condition(dataset, dated, "staging", table, day)
-            statement = f"SELECT count(*) FROM {ident('staging', dataset, table)} WHERE {condition}"
-            found[table] = connection.execute(statement, list(window)).fetchall()[0][0]
+        found[table] = []
+        for catalog, day in (("raw", live_day), ("staging", fresh_day)):
+            count = 0
+            if _types(connection, catalog, dataset, table):
+                condition = _condition(dataset, dated, catalog, table, day)
+                statement = f"SELECT count(*) FROM {ident(catalog, dataset, table)} WHERE {condition}"
+                count = connection.execute(statement, list(window)).fetchall()[0][0]
+            found[table].append(count)
     return found

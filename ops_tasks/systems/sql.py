@@ -13,12 +13,14 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def day_of(column: str, kind: str) -> str | None:
+def day_of(column: str, kind: str, table: str | None = None) -> str | None:
     """The expression for the UTC day of a column of DuckDB type `kind`, or None for a type that has no day.
+
+    `table` qualifies the column where a query joins.
 
     Text is read as ISO: its first ten characters, that is the day as written.
     """
-    name = ident(column)
+    name = ident(table, column) if table is not None else ident(column)
     if kind == "DATE":
         return name
     if kind == "TIMESTAMP WITH TIME ZONE":

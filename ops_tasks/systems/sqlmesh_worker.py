@@ -222,7 +222,9 @@ def _tells_time(projection: exp.Expression) -> bool:
     if any(projection.find_all(*CLOCKS)):
         return True
     calls = {str(call.this).lower() for call in projection.find_all(exp.Anonymous)}
-    macros = {name for node in projection.walk() if (name := getattr(node, "name", "")) and "Macro" in type(node).__name__}
+    macros = {
+        name for node in projection.walk() if (name := getattr(node, "name", "")) and "Macro" in type(node).__name__
+    }
     return bool(calls & CLOCK_CALLS) or any(str(name).lower().startswith("execution_") for name in macros)
 
 

@@ -1,0 +1,1 @@
+"""Soda contracts as values."""

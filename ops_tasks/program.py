@@ -1,0 +1,35 @@
+"""The `ops` program: every namespace without a `tasks.py`, the `ops.*` tasks without their prefix."""
+
+from __future__ import annotations
+
+from invoke.collection import Collection
+from invoke.program import Program
+
+from ops_tasks import __version__
+from ops_tasks.namespaces import ns
+
+SHORT = "ops"
+
+
+def namespace(plugin: Collection) -> Collection:
+    """Return the plugin's collections, and the tasks of its `ops` collection once more at the top: `ops backfill`.
+
+    A task whose short name a collection or a top-level task already has is reached by its full name only.
+    """
+    root = Collection()
+    for name, collection in plugin.collections.items():
+        root.add_collection(collection, name=name)
+    for name, task in plugin.tasks.items():
+        root.add_task(task, name=name)
+    taken = {*root.collections, *root.tasks}
+    short = plugin.collections[SHORT].tasks if SHORT in plugin.collections else {}
+    for name, task in short.items():
+        if name not in taken:
+            # As a default task is meant within its own collection only.
+            root.add_task(task, name=name, default=False)
+    return root
+
+
+def main() -> None:
+    """Run the command line."""
+    Program(name="ops", binary="ops", binary_names=["ops"], version=__version__, namespace=namespace(ns)).run()

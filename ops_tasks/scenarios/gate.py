@@ -1,0 +1,103 @@
+"""Decides whether a staged load may replace what is there. The loader's exit code has no say in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from ops_tasks.operation.plan import Refusal
+from ops_tasks.scenarios.window import Window, judge
+from ops_tasks.stack import GateSection
+
+SHRINK = "check the source; --allow-shrink if fewer rows are right"
+
+
+@dataclass(frozen=True)
+class Staged:
+    """One raw table's staged load beside what is there: rows per day, and what does not fit.
+
+    `history` is every day the live table holds; `children` maps child table -> (live rows, staged rows) in the window.
+    """
+
+    table: str
+    days: Mapping[date, int]
+    history: Mapping[date, int]
+    outside: int
+    undated: int
+    moved: tuple[date, date] | None
+    new_columns: tuple[str, ...]
+    children: Mapping[str, tuple[int, int]]
+
+
+def from_worker(table: str, found: Mapping[str, Any], history: Mapping[str, list[Any]]) -> Staged:
+    """Read what `raw_worker.staged` and `duck_worker.measure` returned."""
+    moved = found["moved"]
+    return Staged(
+        table,
+        {date.fromisoformat(day): rows for day, rows in found["days"].items()},
+        {date.fromisoformat(day): value[0] for day, value in history.items() if day != "none"},
+        found["outside"],
+        found["undated"],
+        None if moved is None else (date.fromisoformat(moved[0]), date.fromisoformat(moved[1])),
+        tuple(found["new_columns"]),
+        {name: (live, staged) for name, (live, staged) in found["children"].items()},
+    )
+
+
+def judge_source(
+    source: str, tables: list[Staged], window: Window, today: date, limits: GateSection, *, allow_shrink: bool
+) -> list[Refusal]:
+    """Every reason not to take a staged load; an empty list lets it in."""
+    if not any(table.days for table in tables):
+        outside = sum(table.outside for table in tables)
+        seen = f" ({outside} rows outside of it)" if outside else ""
+        return [Refusal(f"{source}: the source brought no rows for {window}{seen}", "is the API well? try again later")]
+    refusals = [refusal for table in tables for refusal in _misfits(table, window)]
+    if not allow_shrink:
+        refusals += [refusal for table in tables for refusal in _shrunk(table, window, today, limits)]
+    return refusals
+
+
+def _misfits(table: Staged, window: Window) -> list[Refusal]:
+    found: list[Refusal] = []
+    if table.undated:
+        found.append(Refusal(f"{table.table}: {table.undated} staged rows have no day", "check the date column"))
+    if table.new_columns:
+        names = ", ".join(table.new_columns)
+        way = "let an ordinary load bring them first, then backfill"
+        found.append(Refusal(f"{table.table}: the load brings columns that are not there yet: {names}", way))
+    if table.moved is not None:
+        start, end = min(table.moved[0], window.start), max(table.moved[1], window.end)
+        reason = f"{table.table}: rows moved into the window from {Window(*table.moved)} (same key, other day)"
+        found.append(Refusal(reason, f"take both days along: --start={start} --end={end}"))
+    return found
+
+
+def _shrunk(table: Staged, window: Window, today: date, limits: GateSection) -> list[Refusal]:
+    before = {day: table.history.get(day, 0) for day in window.days}
+    had, has = sum(before.values()), sum(table.days.values())
+    emptied = [day for day in window.days if before[day] and not table.days.get(day)]
+    if emptied:
+        return [Refusal(f"{table.table}: no rows for {_days(emptied)}, where there were {had}", SHRINK)]
+    if has * 100 < had * limits.keep:
+        share = has * 100 // had
+        return [Refusal(f"{table.table}: {has} rows instead of {had} in {window} ({share} %)", SHRINK)]
+    others = {day: rows for day, rows in table.history.items() if day not in window}
+    low = [
+        day
+        for day in window.days
+        if day <= today - timedelta(days=1)
+        and judge(day, table.days.get(day, 0), others, today, limits)[0] in ("zero", "low")
+    ]
+    if low:
+        return [Refusal(f"{table.table}: {_days(low)} would still be low for the weekday", SHRINK)]
+    lost = [name for name, (live, staged) in table.children.items() if live and not staged]
+    if lost:
+        return [Refusal(f"{table.table}: the load brings no rows for {', '.join(lost)}", SHRINK)]
+    return []
+
+
+def _days(days: list[date]) -> str:
+    return ", ".join(str(day) for day in days[:3]) + (f" and {len(days) - 3} more days" if len(days) > 3 else "")

@@ -1,0 +1,257 @@
+"""Snapshots: named, verified, consistent copies of a state set, each with a manifest written last."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+from ops_tasks.errors import Busy, Refused, StepFailed, UsageError, nearest
+from ops_tasks.stack import Stack
+from ops_tasks.systems.worker import Worker
+
+SCHEMA = "ops-snapshot/1"
+NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
+MANIFEST = "manifest.json"
+VERIFIED = "verified.json"
+Say = Callable[[str], None]
+
+
+def _quiet(text: str) -> None:
+    """Nobody is told."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A published snapshot. `bytes` is what it holds, `verified_at` when its files were last compared with it."""
+
+    name: str
+    folder: Path
+    created_at: datetime
+    bytes: int
+    why: str
+    verified_at: datetime | None
+    manifest: Mapping[str, Any]
+
+
+def holders(stack: Stack) -> list[dict[str, Any]]:
+    """Return `{file, pid, command}` for every database of the stack that another process has open."""
+    with Worker("files", cwd=stack.root) as worker:
+        return cast("list[dict[str, Any]]", worker.call("holders", files=[str(path) for path in stack.duckdb_files]))
+
+
+def refuse_foreign(stack: Stack) -> None:
+    """Raise `Busy`, naming the first other process that has one of the stack's databases open."""
+    found = holders(stack)
+    if found:
+        first = found[0]
+        file = Path(first["file"]).name
+        reason = f"{file} is held by PID {first['pid']} ({first['command']})"
+        raise Busy(reason, f"let it finish, or stop it: kill {first['pid']}")
+
+
+def set_bytes(stack: Stack) -> int:
+    """Bytes of the state set as it is now: what a snapshot will need."""
+    files = [file for path in stack.duckdb_files for file in (path, _wal(path)) if file.is_file()]
+    files += [file for folder in stack.folders for file in folder.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def free_bytes(stack: Stack) -> int:
+    """Free bytes on the stack's volume."""
+    return shutil.disk_usage(stack.root).free
+
+
+def check_name(name: str) -> None:
+    """Raise `UsageError` for a name that is no safe folder name."""
+    if not NAME.fullmatch(name):
+        raise UsageError(f"bad snapshot name {name!r}", "lower-case letters, digits, '_', '-' and '.', at most 100")
+
+
+def folder_of(stack: Stack, name: str) -> Path:
+    """Where a snapshot of that name is, or would be."""
+    return stack.home / "snapshots" / name
+
+
+def create(
+    stack: Stack, name: str, *, why: str, say: Say = _quiet, log: Path | None = None, held: tuple[int, ...] = ()
+) -> Snapshot:
+    """Take and verify a named snapshot of the whole state set.
+
+    Raises `Busy` while anybody has a database open for writing, `StepFailed` when a database is damaged or the disk
+    is too small; a half-made snapshot has no name and is removed.
+    """
+    check_name(name)
+    final = folder_of(stack, name)
+    if final.exists():
+        raise UsageError(f"a snapshot named {name!r} exists already", "choose another name")
+    need, free = set_bytes(stack), free_bytes(stack)
+    if need > free:
+        raise Refused(f"a snapshot needs {need:,} bytes and {free:,} are free on {stack.root}", "free some space")
+    making = final.with_name(f".{name}.making")
+    shutil.rmtree(making, ignore_errors=True)
+    (making / "files").mkdir(parents=True, mode=0o700)
+    try:
+        with Worker("files", cwd=stack.root, log=log, held=held) as files:
+            databases = [stack.relative(path) for path in stack.duckdb_files]
+            folders = [stack.relative(folder) for folder in stack.folders]
+            entries = cast(
+                "list[dict[str, Any]]",
+                files.call(
+                    "copy_set",
+                    say,
+                    root=str(stack.root),
+                    target=str(making / "files"),
+                    files=databases,
+                    folders=folders,
+                ),
+            )
+            _judge(stack, making / "files", entries, log)
+            manifest = _manifest(stack, name, why, entries, databases, folders, making / "files", log)
+            files.call("publish", folder=str(making), final=str(final), manifest=manifest)
+            problems = files.call("verify", say, folder=str(final))["problems"]
+    except BaseException:
+        shutil.rmtree(making, ignore_errors=True)
+        raise
+    if problems:
+        raise StepFailed(f"snapshot {name} does not verify: {problems[0]}")
+    return get(stack, name)
+
+
+def every(stack: Stack) -> list[Snapshot]:
+    """All published snapshots, oldest first."""
+    folder = stack.home / "snapshots"
+    names = [path.name for path in folder.iterdir() if (path / MANIFEST).is_file()] if folder.is_dir() else []
+    return sorted((_read(folder / name) for name in names), key=lambda snapshot: snapshot.created_at)
+
+
+def get(stack: Stack, name: str) -> Snapshot:
+    """One snapshot; an unknown name is a usage error that names the nearest."""
+    folder = folder_of(stack, name)
+    if not NAME.fullmatch(name) or not (folder / MANIFEST).is_file():
+        raise UsageError(f"unknown snapshot {name!r}", nearest(name, [snapshot.name for snapshot in every(stack)]))
+    return _read(folder)
+
+
+def verify(stack: Stack, name: str, say: Say = _quiet) -> list[str]:
+    """Read a snapshot back and compare it with its manifest; return what is wrong with it."""
+    snapshot = get(stack, name)
+    with Worker("files", cwd=stack.root) as worker:
+        return cast("list[str]", worker.call("verify", say, folder=str(snapshot.folder))["problems"])
+
+
+def restore(
+    stack: Stack,
+    name: str,
+    quarantine: Path,
+    *,
+    consume: bool,
+    only: list[str] | None = None,
+    say: Say = _quiet,
+    log: Path | None = None,
+    held: tuple[int, ...] = (),
+) -> dict[str, Any]:
+    """Make the state set byte-identical to a snapshot, what is there now being renamed into `quarantine`.
+
+    `consume` moves the snapshot's files instead of copying them, for a disk without room. `only` names paths of the
+    set (relative to the root). Raises `Busy` while anybody has a database open; can be repeated after a kill.
+    """
+    with Worker("files", cwd=stack.root, log=log, held=held) as worker:
+        return cast(
+            "dict[str, Any]",
+            worker.call(
+                "restore",
+                say,
+                folder=str(folder_of(stack, name)),
+                root=str(stack.root),
+                quarantine=str(quarantine),
+                consume=consume,
+                only=only,
+            ),
+        )
+
+
+def stamps(stack: Stack) -> dict[str, str]:
+    """Path -> sha256 of every file of the state set as it is now."""
+    with Worker("files", cwd=stack.root) as worker:
+        files = [stack.relative(path) for path in stack.duckdb_files]
+        folders = [stack.relative(folder) for folder in stack.folders]
+        return cast("dict[str, str]", worker.call("stamps", root=str(stack.root), files=files, folders=folders))
+
+
+def databases_in(stack: Stack, snapshot: Path) -> dict[str, str]:
+    """Catalog -> path of the copies in a snapshot folder, for those that it has."""
+    copies = {name: snapshot / "files" / stack.relative(path) for name, path in stack.databases.items()}
+    return {name: str(path) for name, path in copies.items() if path.is_file()}
+
+
+def _judge(stack: Stack, copies: Path, entries: list[dict[str, Any]], log: Path | None) -> None:
+    """A damaged database is no basis for anything: refuse, unless all its bad blocks are free ones."""
+    for entry in entries:
+        if entry["kind"] != "duckdb":
+            continue
+        if entry["problem"]:
+            raise Refused(f"{entry['path']} is damaged: {entry['problem']}", "restore an older snapshot")
+        if entry["bad_blocks"]:
+            with Worker("duck", cwd=stack.root, log=log) as duck:
+                unread = duck.call("full_scan", databases={"copy": str(copies / entry["path"])})
+            if unread:
+                raise Refused(f"{entry['path']} is damaged: {unread[0]}", "restore an older snapshot")
+
+
+def _manifest(
+    stack: Stack,
+    name: str,
+    why: str,
+    entries: list[dict[str, Any]],
+    databases: list[str],
+    folders: list[str],
+    copies: Path,
+    log: Path | None,
+) -> dict[str, Any]:
+    from ops_tasks.systems.git import commit
+
+    state = None if stack.state_file is None else copies / stack.relative(stack.state_file)
+    with Worker("duck", cwd=stack.root, log=log) as duck:
+        described = duck.call(
+            "describe",
+            databases=databases_in(stack, copies.parent),
+            state=str(state) if state is not None and state.is_file() else None,
+            environment=stack.config.sqlmesh.environment,
+        )
+    return {
+        "schema": SCHEMA,
+        "name": name,
+        "why": why,
+        "created_at": datetime.now(UTC).isoformat(),
+        "databases": databases,
+        "folders": folders,
+        "files": entries,
+        "git": commit(stack.root),
+        **described,
+    }
+
+
+def _read(folder: Path) -> Snapshot:
+    manifest = cast("dict[str, Any]", json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    verified: datetime | None = None
+    if (folder / VERIFIED).is_file():
+        verified = datetime.fromisoformat(json.loads((folder / VERIFIED).read_text(encoding="utf-8"))["at"])
+    return Snapshot(
+        folder.name,
+        folder,
+        datetime.fromisoformat(manifest["created_at"]),
+        sum(entry["size"] for entry in manifest["files"]),
+        manifest["why"],
+        verified,
+        manifest,
+    )
+
+
+def _wal(path: Path) -> Path:
+    return path.with_name(f"{path.name}.wal")

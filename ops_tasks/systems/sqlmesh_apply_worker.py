@@ -1,0 +1,107 @@
+"""SQLMesh writing: apply the plan that was shown, and compute everything once more."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, cast
+
+from sqlmesh.core.config import Config
+from sqlmesh.core.config.loader import load_configs
+
+from ops_tasks.errors import Refused, StepFailed, UsageError
+from ops_tasks.systems.sqlmesh_checks_worker import fingerprint
+from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
+from ops_tasks.systems.worker_main import progress
+
+
+def apply(
+    project: str,
+    gateway: str | None,
+    environment: str,
+    expected: dict[str, Any] | None = None,
+    now: str | None = None,
+) -> dict[str, Any]:
+    """Apply an ordinary plan: changed models are deployed, missing intervals computed, unit tests run before.
+
+    With `expected` (a `fingerprint`) a plan that is no longer that one is refused before anything is written. Returns
+    the fingerprint of what was applied.
+    """
+    context = context_of(project, gateway, read_only=False)
+    progress("planning")
+    made = context.plan(environment, no_prompts=True, auto_apply=False, no_diff=True, execution_time=now)
+    found = fingerprint(made)
+    if expected is not None and {key: expected[key] for key in found} != found:
+        raise Refused("SQLMesh's plan is no longer the one that was shown", "look at it again: invoke plan.prod")
+    if found["changes"]:
+        progress(f"applying: {len(found['computed'])} models to compute")
+        context.apply(made)
+    return found
+
+
+def run(project: str, gateway: str | None, environment: str, now: str | None = None) -> dict[str, Any]:
+    """Compute what the models' cron schedules say is due; raises `StepFailed` when a model fails."""
+    context = context_of(project, gateway, read_only=False)
+    progress("running what is due")
+    status = cast("Any", context.run(environment, execution_time=now))
+    if status.is_failure:
+        raise StepFailed("sqlmesh run failed", "see the log")
+    return {"status": str(status.value)}
+
+
+def compute(
+    project: str,
+    gateway: str | None,
+    environment: str,
+    start: str,
+    end: str,
+    inside: str | None = None,
+    now: str | None = None,
+) -> dict[str, Any]:
+    """Apply what is on disk, then compute every model that can be once more for `[start, end]`.
+
+    `inside` is a folder: the project's databases must all be in it, or nothing is done. Returns the names of the
+    models that were `computed` and `left` (kinds that SQLMesh does not restate).
+    """
+    if inside is not None:
+        _check_inside(project, inside)
+    context = context_of(project, gateway, read_only=False)
+    applied = context.plan(environment, no_prompts=True, auto_apply=False, no_diff=True, execution_time=now)
+    context.apply(applied)
+    names = [name for name, model in context.models.items() if not model.kind.is_external]
+    progress(f"computing {len(names)} models")
+    made = context.plan(
+        environment,
+        restate_models=names,
+        start=start,
+        end=end,
+        no_prompts=True,
+        auto_apply=False,
+        skip_tests=True,
+        no_diff=True,
+        execution_time=now,
+    )
+    context.apply(made)
+    done = {identity.name for identity in (*made.restatements, *(m.snapshot_id for m in applied.missing_intervals))}
+    return {"computed": sorted(done), "left": sorted(set(names) - done)}
+
+
+def _check_inside(project: str, folder: str) -> None:
+    """Refuse a project whose configuration names databases by absolute path: a copy of it would write to them."""
+    configs = cast("dict[Path, Config]", load_configs(None, Config, [project]))
+    for config in configs.values():
+        for gateway in cast("dict[str, Any]", config.gateways).values():
+            for path in (*_paths(gateway.connection), *_paths(gateway.state_connection)):
+                if not Path(path).resolve().is_relative_to(Path(folder).resolve()):
+                    raise UsageError(
+                        f"the SQLMesh configuration names {path}, which is outside the copy",
+                        "let it find its databases relative to the project",
+                    )
+
+
+def _paths(connection: Any) -> list[str]:
+    if connection is None:
+        return []
+    catalogs: dict[str, Any] = dict(getattr(connection, "catalogs", None) or {})
+    named = [str(getattr(option, "path", option)) for option in catalogs.values()]
+    database = getattr(connection, "database", None)
+    return [path for path in (*named, *([str(database)] if database else [])) if path != ":memory:"]

@@ -1,0 +1,209 @@
+"""What SQLMesh knows about its own health, over read-only connections: audits, drift, unit tests, and a plan's text."""
+
+from __future__ import annotations
+
+import io
+from datetime import date, timedelta
+from typing import Any, TypedDict, cast
+
+from rich.console import Console
+from sqlglot import exp
+from sqlmesh import Context
+from sqlmesh.core.console import TerminalConsole, set_console
+from sqlmesh.core.snapshot import Snapshot
+from sqlmesh.utils.date import to_datetime
+
+from ops_tasks.systems.sql import ident
+from ops_tasks.systems.sqlmesh_worker import _audit as audit_ranges  # pyright: ignore[reportPrivateUsage]
+from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
+from ops_tasks.systems.sqlmesh_worker import _deployed as deployed  # pyright: ignore[reportPrivateUsage]
+from ops_tasks.systems.worker_main import progress
+
+WIDTH = 110
+TRAILING_DAYS = 2
+
+
+class Drift(TypedDict):
+    """One disagreement between state and warehouse: `kind`, the `environment`, the `model` and the `object`."""
+
+    kind: str
+    environment: str
+    model: str
+    object: str
+    detail: str
+
+
+def environments(project: str, gateway: str | None) -> dict[str, dict[str, str]]:
+    """Return every environment of the state: `suffix` (what its schemas end in) and `target` (what is suffixed)."""
+    context = context_of(project, gateway, read_only=True)
+    found: dict[str, dict[str, str]] = {}
+    for summary in context.state_reader.get_environments_summary():
+        naming = deployed(context, summary.name)[0].naming_info
+        suffix = "" if naming.name.lower() == "prod" else f"__{naming.name}"
+        found[summary.name] = {"suffix": suffix, "target": str(naming.suffix_target.value)}
+    return found
+
+
+def audits(project: str, gateway: str | None, environment: str, now: str | None = None) -> dict[str, Any]:
+    """Run every audit of every deployed model over all that it holds.
+
+    Returns `models` (how many), `without` (names of models that have no audit) and `results`:
+    `{model, audit, failures, skipped}`. An audit that cannot run raises.
+    """
+    context = context_of(project, gateway, read_only=True)
+    models = _models(context, environment)
+    progress(f"auditing {len(models)} models")
+    ranges = {s.name: _span(s) for s in models if s.intervals and s.model.audits_with_args}
+    without = [_short(s) for s in models if not s.model.audits_with_args]
+    empty = [_short(s) for s in models if s.model.audits_with_args and not s.intervals]
+    return {
+        "models": len(models),
+        "without": sorted(without),
+        "never_computed": sorted(empty),
+        "results": audit_ranges(context, environment, ranges, now),
+    }
+
+
+def drift(project: str, gateway: str | None) -> dict[str, list[Drift]]:
+    """Compare the state with what the warehouse has, for every environment.
+
+    `problems`: a physical table or a view that is missing, a time-range table that ends days before its state says it
+    does. `leftovers`: physical tables that no environment refers to, which SQLMesh's own janitor may yet remove.
+    """
+    context = context_of(project, gateway, read_only=True)
+    rows = context.engine_adapter.fetchall(
+        "SELECT table_catalog, table_schema, table_name FROM information_schema.tables"
+    )
+    there = {(str(catalog), str(schema), str(table)) for catalog, schema, table in rows}
+    problems: list[Drift] = []
+    wanted: set[tuple[str, str, str]] = set()
+    for summary in context.state_reader.get_environments_summary():
+        naming = deployed(context, summary.name)[0].naming_info
+        for snapshot in _models(context, summary.name):
+            if snapshot.model.kind.is_embedded:
+                continue
+            physical = _key(exp.to_table(snapshot.table_name(is_deployable=True), dialect="duckdb"), context)
+            preview = _key(exp.to_table(snapshot.table_name(is_deployable=False), dialect="duckdb"), context)
+            wanted |= {physical, preview}
+            view = snapshot.qualified_view_name.table_for_environment(naming, dialect="duckdb")
+            problems += _missing(
+                snapshot, summary.name, {physical, preview} & there, physical, _key(view, context), there
+            )
+            if physical in there:
+                problems += _behind(context, snapshot, summary.name, physical)
+    leftovers = [
+        Drift(kind="orphan", environment="", model="", object=".".join(key), detail="no environment refers to it")
+        for key in sorted(there - wanted)
+        if key[1].startswith("sqlmesh__")
+    ]
+    return {"problems": _unique(problems), "leftovers": leftovers}
+
+
+def unit_tests(project: str, gateway: str | None) -> dict[str, Any]:
+    """Run the project's own unit tests; returns `run` and `problems`, a line per failure or error."""
+    context = context_of(project, gateway, read_only=True)
+    progress("running the project's unit tests")
+    output = io.StringIO()
+    result = cast("Any", context.test(stream=output))
+    broken = [*result.failures, *result.errors]
+    return {"run": int(result.testsRun), "problems": [f"{test}: {_last_line(text)}" for test, text in broken]}
+
+
+def explain(project: str, gateway: str | None, environment: str, now: str | None = None) -> dict[str, Any]:
+    """Return SQLMesh's own account of what a plan would do, and do none of it.
+
+    `text` is what it prints, `changes` whether there is anything to do, `fingerprint` what has to be the same when it
+    is applied.
+    """
+    output = io.StringIO()
+    set_console(TerminalConsole(console=Console(file=output, width=WIDTH, no_color=True)))
+    context = context_of(project, gateway, read_only=True)
+    made = context.plan(
+        environment, no_prompts=True, auto_apply=False, explain=True, skip_tests=True, execution_time=now
+    )
+    return {"text": output.getvalue().strip(), **fingerprint(made)}
+
+
+def fingerprint(made: Any) -> dict[str, Any]:
+    """What identifies a plan: the changed, new and removed models and the ones to be computed."""
+    difference = made.context_diff
+    return {
+        "changes": bool(difference.has_changes or made.requires_backfill or made.has_unmodified_unpromoted),
+        "added": sorted(str(identity) for identity in difference.added),
+        "removed": sorted(str(identity) for identity in difference.removed_snapshots),
+        "modified": sorted(str(name) for name in difference.modified_snapshots),
+        "snapshots": sorted(str(identity) for identity in difference.snapshots),
+        "computed": sorted(str(missing.snapshot_id) for missing in made.missing_intervals),
+    }
+
+
+def _models(context: Context, environment: str) -> list[Snapshot]:
+    found = deployed(context, environment)[1].values()
+    return sorted((s for s in found if s.is_model and not s.is_symbolic), key=lambda s: s.name)
+
+
+def _span(snapshot: Snapshot) -> list[str]:
+    """First and last day of all that has been computed."""
+    return [
+        to_datetime(snapshot.intervals[0][0]).date().isoformat(),
+        to_datetime(snapshot.intervals[-1][1] - 1).date().isoformat(),
+    ]
+
+
+def _missing(
+    snapshot: Snapshot,
+    environment: str,
+    found: set[tuple[str, str, str]],
+    physical: tuple[str, str, str],
+    view: tuple[str, str, str],
+    there: set[tuple[str, str, str]],
+) -> list[Drift]:
+    problems: list[Drift] = []
+    name = _short(snapshot)
+    if not found and snapshot.intervals:
+        lost = {"kind": "missing_physical", "detail": "its physical table does not exist"}
+        problems.append(Drift(environment=environment, model=name, object=".".join(physical), **lost))
+    if view not in there:
+        lost = {"kind": "missing_view", "detail": "its view does not exist"}
+        problems.append(Drift(environment=environment, model=name, object=".".join(view), **lost))
+    return problems
+
+
+def _behind(context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str]) -> list[Drift]:
+    """An older warehouse under a newer state has every table by name: only the days give it away."""
+    column = getattr(snapshot.model, "time_column", None)
+    if column is None or not snapshot.intervals or not snapshot.model.kind.is_incremental_by_time_range:
+        return []
+    name = column.column.name
+    rows = context.engine_adapter.fetchall(f"SELECT CAST(max({ident(name)}) AS VARCHAR) FROM {ident(*table)}")
+    claimed = date.fromisoformat(_span(snapshot)[1])
+    text = str(rows[0][0] or "")[:10]
+    if text and date.fromisoformat(text) >= claimed - timedelta(days=TRAILING_DAYS):
+        return []
+    detail = f"the state says it is computed up to {claimed}, its rows end at {text or 'none'}"
+    return [
+        Drift(
+            kind="behind_state", environment=environment, model=_short(snapshot), object=".".join(table), detail=detail
+        )
+    ]
+
+
+def _unique(problems: list[Drift]) -> list[Drift]:
+    """A physical table that several environments share is one problem, told for the first of them."""
+    seen: dict[tuple[str, str], Drift] = {}
+    for problem in problems:
+        seen.setdefault((problem["kind"], problem["object"]), problem)
+    return list(seen.values())
+
+
+def _key(table: exp.Table, context: Context) -> tuple[str, str, str]:
+    return (table.catalog or context.default_catalog or "", table.db, table.name)
+
+
+def _short(snapshot: Snapshot) -> str:
+    return ".".join(part.name for part in exp.to_table(snapshot.name).parts[-2:])
+
+
+def _last_line(text: str) -> str:
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no message"
