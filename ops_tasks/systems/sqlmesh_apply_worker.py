@@ -87,7 +87,7 @@ def compute(
 
 def _check_inside(project: str, folder: str) -> None:
     """Refuse a project whose configuration names databases by absolute path: a copy of it would write to them."""
-    configs = cast("dict[Path, Config]", load_configs(None, Config, [project]))
+    configs = load_configs(None, Config, [project])
     for config in configs.values():
         for gateway in cast("dict[str, Any]", config.gateways).values():
             for path in (*_paths(gateway.connection), *_paths(gateway.state_connection)):

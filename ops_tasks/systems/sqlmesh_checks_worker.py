@@ -10,8 +10,9 @@ from rich.console import Console
 from sqlglot import exp
 from sqlmesh import Context
 from sqlmesh.core.console import TerminalConsole, set_console
-from sqlmesh.core.snapshot import Snapshot
+from sqlmesh.core.snapshot import DeployabilityIndex, Snapshot
 from sqlmesh.utils.date import to_datetime
+from sqlmesh.utils.errors import NoChangesPlanError
 
 from ops_tasks.systems.sql import ident
 from ops_tasks.systems.sqlmesh_worker import _audit as audit_ranges  # pyright: ignore[reportPrivateUsage]
@@ -20,7 +21,14 @@ from ops_tasks.systems.sqlmesh_worker import _deployed as deployed  # pyright: i
 from ops_tasks.systems.worker_main import progress
 
 WIDTH = 110
-TRAILING_DAYS = 2
+NOTHING: dict[str, Any] = {
+    "changes": False,
+    "added": [],
+    "removed": [],
+    "modified": [],
+    "snapshots": [],
+    "computed": [],
+}
 
 
 class Drift(TypedDict):
@@ -71,9 +79,8 @@ def drift(project: str, gateway: str | None) -> dict[str, list[Drift]]:
     does. `leftovers`: physical tables that no environment refers to, which SQLMesh's own janitor may yet remove.
     """
     context = context_of(project, gateway, read_only=True)
-    rows = context.engine_adapter.fetchall(
-        "SELECT table_catalog, table_schema, table_name FROM information_schema.tables"
-    )
+    warehouse: Any = context.engine_adapter
+    rows = warehouse.fetchall("SELECT table_catalog, table_schema, table_name FROM information_schema.tables")
     there = {(str(catalog), str(schema), str(table)) for catalog, schema, table in rows}
     problems: list[Drift] = []
     wanted: set[tuple[str, str, str]] = set()
@@ -118,9 +125,12 @@ def explain(project: str, gateway: str | None, environment: str, now: str | None
     output = io.StringIO()
     set_console(TerminalConsole(console=Console(file=output, width=WIDTH, no_color=True)))
     context = context_of(project, gateway, read_only=True)
-    made = context.plan(
-        environment, no_prompts=True, auto_apply=False, explain=True, skip_tests=True, execution_time=now
-    )
+    try:
+        made = context.plan(
+            environment, no_prompts=True, auto_apply=False, explain=True, skip_tests=True, execution_time=now
+        )
+    except NoChangesPlanError as error:
+        return {"text": str(error), **NOTHING}
     return {"text": output.getvalue().strip(), **fingerprint(made)}
 
 
@@ -170,22 +180,46 @@ def _missing(
 
 
 def _behind(context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str]) -> list[Drift]:
-    """An older warehouse under a newer state has every table by name: only the days give it away."""
+    """An older warehouse under a newer state has every table by name: only the rows give it away.
+
+    The model's own query is asked for the days after the last one that the table has, up to where the state says that
+    it is computed; a source that is merely late brings nothing there either.
+    """
     column = getattr(snapshot.model, "time_column", None)
     if column is None or not snapshot.intervals or not snapshot.model.kind.is_incremental_by_time_range:
         return []
+    warehouse: Any = context.engine_adapter
     name = column.column.name
-    rows = context.engine_adapter.fetchall(f"SELECT CAST(max({ident(name)}) AS VARCHAR) FROM {ident(*table)}")
-    claimed = date.fromisoformat(_span(snapshot)[1])
-    text = str(rows[0][0] or "")[:10]
-    if text and date.fromisoformat(text) >= claimed - timedelta(days=TRAILING_DAYS):
+    last = str(warehouse.fetchall(f"SELECT max(CAST({ident(name)} AS DATE)) FROM {ident(*table)}")[0][0] or "")
+    first, claimed = _span(snapshot)
+    start = first if last in ("", "NaT", "None") else (date.fromisoformat(last[:10]) + timedelta(days=1)).isoformat()
+    if start > claimed:
         return []
-    detail = f"the state says it is computed up to {claimed}, its rows end at {text or 'none'}"
+    lost = _rows_between(context, snapshot, environment, name, (start, claimed))
+    if not lost:
+        return []
+    detail = f"it lacks {lost} rows from {start} to {claimed}, which the state says are computed"
     return [
         Drift(
             kind="behind_state", environment=environment, model=_short(snapshot), object=".".join(table), detail=detail
         )
     ]
+
+
+def _rows_between(context: Context, snapshot: Snapshot, environment: str, column: str, days: tuple[str, str]) -> int:
+    """How many rows the model's query has for these days, both inclusive."""
+    warehouse: Any = context.engine_adapter
+    query = snapshot.model.render_query_or_raise(
+        start=days[0],
+        end=days[1],
+        snapshots={other.name: other for other in _models(context, environment)},
+        deployability_index=DeployabilityIndex.all_deployable(),
+        engine_adapter=warehouse,
+    )
+    day = exp.cast(exp.column(column, table="q", quoted=True), "date")
+    between = day.between(exp.cast(exp.Literal.string(days[0]), "date"), exp.cast(exp.Literal.string(days[1]), "date"))
+    counted = exp.select("count(*)").from_(query.subquery("q")).where(between)
+    return int(warehouse.fetchall(counted)[0][0])
 
 
 def _unique(problems: list[Drift]) -> list[Drift]:

@@ -1,0 +1,46 @@
+"""This repository's own tasks: the plugin as any other project mounts it, the sandbox, and development chores."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.tasks import task
+
+from ops_tasks import ns as plugin
+
+LOCKED = "constraints.txt"
+
+
+@task
+def lock(c: Context) -> None:
+    """Pin every package of every session anew in constraints.txt (needs uv).
+
+    Example: invoke dev.lock
+    """
+    c.run(
+        "uv pip compile pyproject.toml --all-extras --group test --group lint --python-version 3.11 --upgrade "
+        f"--no-header --no-annotate --no-emit-index-url --quiet --output-file {LOCKED}"
+    )
+
+
+@task
+def hooks(c: Context) -> None:
+    """Run this repository's own pre-commit hooks over every file.
+
+    Example: invoke dev.hooks
+    """
+    c.run("pre-commit run --all-files", pty=False)
+
+
+ns = Collection()
+for _name, _collection in plugin.collections.items():
+    ns.add_collection(_collection, name=_name)
+for _name, _task in plugin.tasks.items():
+    ns.add_task(_task, name=_name)
+ns.add_collection(Collection("dev", lock, hooks))
+if find_spec("sandbox") is not None:
+    from sandbox.namespace import ns as _sandbox
+
+    ns.add_collection(_sandbox, name="sandbox")
