@@ -6,14 +6,16 @@ import io
 from datetime import date, timedelta
 from typing import Any, TypedDict, cast
 
+import duckdb
 from rich.console import Console
 from sqlglot import exp
 from sqlmesh import Context
 from sqlmesh.core.console import TerminalConsole, set_console
 from sqlmesh.core.snapshot import DeployabilityIndex, Snapshot
 from sqlmesh.utils.date import to_datetime
-from sqlmesh.utils.errors import NoChangesPlanError
+from sqlmesh.utils.errors import NoChangesPlanError, SQLMeshError
 
+from ops_tasks.systems.duck_worker import attached
 from ops_tasks.systems.sql import ident
 from ops_tasks.systems.sqlmesh_worker import _audit as audit_ranges  # pyright: ignore[reportPrivateUsage]
 from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
@@ -41,6 +43,15 @@ class Drift(TypedDict):
     detail: str
 
 
+def reachable(databases: dict[str, str]) -> None:
+    """Raise `Busy`, with the PID, while another process writes to a database.
+
+    SQLMesh hides a lock behind `Catalog Error: ... schema not found`, and says rc 0 to a plan and to audits.
+    """
+    with attached(databases):
+        progress("every database can be read")
+
+
 def environments(project: str, gateway: str | None) -> dict[str, dict[str, str]]:
     """Return every environment of the state: `suffix` (what its schemas end in) and `target` (what is suffixed)."""
     context = context_of(project, gateway, read_only=True)
@@ -56,19 +67,29 @@ def audits(project: str, gateway: str | None, environment: str, now: str | None 
     """Run every audit of every deployed model over all that it holds.
 
     Returns `models` (how many), `without` (names of models that have no audit) and `results`:
-    `{model, audit, failures, skipped}`. An audit that cannot run raises.
+    `{model, audit, failures, skipped}`, and `broken`: `{model, reason}` for audits that could not run.
     """
     context = context_of(project, gateway, read_only=True)
     models = _models(context, environment)
     progress(f"auditing {len(models)} models")
-    ranges = {s.name: _span(s) for s in models if s.intervals and s.model.audits_with_args}
+    results: list[dict[str, Any]] = []
+    broken: list[dict[str, str]] = []
+    for snapshot in models:
+        if snapshot.intervals and snapshot.model.audits_with_args:
+            try:
+                found = audit_ranges(context, environment, {snapshot.name: _span(snapshot)}, now)
+            except (duckdb.Error, SQLMeshError) as error:
+                broken.append({"model": _short(snapshot), "reason": _first_line(error)})
+            else:
+                results += [{**result, "model": _short(snapshot)} for result in found]
     without = [_short(s) for s in models if not s.model.audits_with_args]
     empty = [_short(s) for s in models if s.model.audits_with_args and not s.intervals]
     return {
         "models": len(models),
         "without": sorted(without),
         "never_computed": sorted(empty),
-        "results": audit_ranges(context, environment, ranges, now),
+        "results": results,
+        "broken": broken,
     }
 
 
@@ -236,6 +257,11 @@ def _key(table: exp.Table, context: Context) -> tuple[str, str, str]:
 
 def _short(snapshot: Snapshot) -> str:
     return ".".join(part.name for part in exp.to_table(snapshot.name).parts[-2:])
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0] if lines else type(error).__name__
 
 
 def _last_line(text: str) -> str:

@@ -1,0 +1,129 @@
+"""The smoke run: the whole way from the sources to the contracts, in small, on a copy that is thrown away.
+
+On the stack itself a smoke run would be destructive: a capped load of a resource that is replaced leaves the cap.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, cast
+
+from ops_tasks.errors import OpsError, Refused, UsageError
+from ops_tasks.scenarios.loads import load
+from ops_tasks.scenarios.verify import Finding, Say, Verdict, audits, contracts, finding, lost_databases, project
+from ops_tasks.scenarios.verify import sqlmesh as sqlmesh_worker
+from ops_tasks.stack import Stack
+from ops_tasks.systems import snapshots
+from ops_tasks.systems.worker import Worker
+
+CAP = {"DATABOX_SMOKE": "1"}
+NOT_COPIED = {".git", ".venv", "venv", ".nox", "node_modules", "__pycache__", ".cache", ".pytest_cache", ".ruff_cache"}
+DAYS = 2
+
+
+def smoke(stack: Stack, say: Say) -> Verdict:
+    """Copy the stack, load every source with `DATABOX_SMOKE=1`, compute every model, audit, verify; remove the copy.
+
+    The newest two days are computed again even where nothing is due: a run that computes nothing proves nothing.
+    """
+    if lost := lost_databases(stack):
+        return Verdict("smoke", "not run", lost, {})
+    with _copied(stack, say) as copy:
+        findings: list[Finding] = []
+        more: dict[str, Any] = {"loaded": {}}
+        for name in stack.config.sources:
+            try:
+                more["loaded"][name] = load(copy, name, say, env=CAP | _moved(stack, copy))
+            except OpsError as error:
+                findings.append(finding(f"loading {name} failed: {error.reason}", error.way_out, source=name))
+        try:
+            more["computed"] = _compute(stack, copy, say)
+        except OpsError as error:
+            findings.append(finding(f"computing the models failed: {error.reason}", error.way_out))
+        else:
+            for check in (audits, contracts) if stack.config.contracts else (audits,):
+                verdict = check(copy, say)
+                findings += verdict.findings
+                more[verdict.name] = verdict.said
+    said = f"{len(more['loaded'])} sources loaded, {len(more.get('computed', []))} models computed"
+    return Verdict("smoke", said, tuple(findings), more)
+
+
+def _compute(stack: Stack, copy: Stack, say: Say) -> list[str]:
+    today = stack.today()
+    with sqlmesh_worker(copy, "sqlmesh_apply", env=_moved(stack, copy)) as worker:
+        done = worker.call(
+            "compute",
+            say,
+            **project(copy),
+            environment=copy.config.sqlmesh.environment,
+            start=(today - timedelta(days=DAYS)).isoformat(),
+            end=(today - timedelta(days=1)).isoformat(),
+            inside=str(copy.root),
+            now=stack.now().isoformat(),
+        )
+    return cast("list[str]", done["computed"])
+
+
+@contextmanager
+def _copied(stack: Stack, say: Say) -> Generator[Stack]:
+    """A copy of the state set, taken under locks, and of everything else below the root, in the stack's own home."""
+    _check_movable(stack)
+    need, free = snapshots.set_bytes(stack), snapshots.free_bytes(stack)
+    if need * 2 > free:
+        raise Refused(f"a copy to work on needs {need * 2:,} bytes and {free:,} are free", "free some space")
+    stack.home.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="smoke-", dir=stack.home))
+    try:
+        root = folder / "stack"
+        databases = [stack.relative(path) for path in stack.duckdb_files]
+        folders = [stack.relative(path) for path in stack.folders if path.is_dir()]
+        _copy_rest(stack, root, {*databases, *folders, *(f"{path}.wal" for path in databases)})
+        say("copying the databases")
+        with Worker("files", cwd=stack.root) as worker:
+            worker.call("copy_set", say, root=str(stack.root), target=str(root), files=databases, folders=folders)
+        yield replace(stack, root=root)
+    finally:
+        shutil.rmtree(folder)
+
+
+def _copy_rest(stack: Stack, root: Path, state_set: set[str]) -> None:
+    """Copy code, configuration and contracts; databases are left to those who can lock them."""
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        here = Path(folder)
+        return {
+            name
+            for name in names
+            if name in NOT_COPIED
+            or (here / name).resolve() == stack.home.resolve()
+            or stack.relative(here / name) in state_set
+            or (here / name).is_socket()
+            or (here / name).is_fifo()
+        }
+
+    shutil.copytree(stack.root, root, ignore=left_out, symlinks=True)
+
+
+def _check_movable(stack: Stack) -> None:
+    """A path that is not below the root would still mean the original in a copy."""
+    for path in (*stack.duckdb_files, *stack.folders, stack.project):
+        if not path.resolve().is_relative_to(stack.root.resolve()):
+            raise UsageError(f"{path} is outside {stack.root}: it cannot be part of a copy", "configure relative paths")
+
+
+def _moved(stack: Stack, copy: Stack) -> dict[str, str]:
+    """Variables that name the stack's folder, to name the copy's."""
+    here, there = str(stack.root), str(copy.root)
+    return {
+        name: value.replace(here, there)
+        for name, value in os.environ.items()
+        if value == here or f"{here}/" in value or value.startswith(f"{here}{os.pathsep}")
+    }
