@@ -16,6 +16,7 @@ from ops_tasks.errors import UsageError, nearest
 EVENTS = "journal.jsonl"
 RESERVE = "reserve"
 RESERVED_BYTES = 64 * 1024
+ROLLBACK = "rollback_started"
 ENDS = {"succeeded", "refused", "put_back", "rolled_back"}
 
 
@@ -45,8 +46,13 @@ class Record:
     @property
     def status(self) -> str:
         """How it ended; a stopped one has no end."""
-        ends = [event.event for event in self.events if event.event in ENDS]
-        return ends[-1] if ends else "stopped"
+        told = [event.event for event in self.events if event.event in ENDS | {ROLLBACK}]
+        return told[-1] if told and told[-1] != ROLLBACK else "stopped"
+
+    @property
+    def rollback_begun(self) -> bool:
+        """Whether the way forward is gone: a rollback has begun and not ended."""
+        return self.status == "stopped" and any(event.event == ROLLBACK for event in self.events)
 
     @property
     def results(self) -> dict[str, Mapping[str, Any]]:

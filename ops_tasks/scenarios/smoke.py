@@ -17,7 +17,17 @@ from typing import Any, cast
 
 from ops_tasks.errors import OpsError, Refused, UsageError
 from ops_tasks.scenarios.loads import load
-from ops_tasks.scenarios.verify import Finding, Say, Verdict, audits, contracts, finding, lost_databases, project
+from ops_tasks.scenarios.verify import (
+    Finding,
+    Say,
+    Verdict,
+    audits,
+    contracts,
+    finding,
+    fixed_now,
+    lost_databases,
+    project,
+)
 from ops_tasks.scenarios.verify import sqlmesh as sqlmesh_worker
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
@@ -67,7 +77,8 @@ def _compute(stack: Stack, copy: Stack, say: Say) -> list[str]:
             start=(today - timedelta(days=DAYS)).isoformat(),
             end=(today - timedelta(days=1)).isoformat(),
             inside=str(copy.root),
-            now=stack.now().isoformat(),
+            keep_history=False,
+            now=fixed_now(stack),
         )
     return cast("list[str]", done["computed"])
 

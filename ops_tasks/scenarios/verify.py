@@ -69,7 +69,7 @@ def contracts(
                 databases={key: str(path) for key, path in (databases or stack.databases).items()},
                 data_source=section.data_source,
                 main_catalog=main_catalog(stack),
-                now=stack.now().isoformat(),
+                now=fixed_now(stack),
                 schema_suffix=suffix,
                 kinds=["freshness"] if freshness else None,
             ),
@@ -83,7 +83,7 @@ def audits(stack: Stack, say: Say) -> Verdict:
         return Verdict("audit", "not run", lost, {})
     with sqlmesh(stack) as worker:
         found = worker.call(
-            "audits", say, **project(stack), environment=stack.config.sqlmesh.environment, now=stack.now().isoformat()
+            "audits", say, **project(stack), environment=stack.config.sqlmesh.environment, now=fixed_now(stack)
         )
     ran = [result for result in found["results"] if not result["skipped"]]
     findings = [
@@ -147,6 +147,11 @@ def sqlmesh(stack: Stack, system: str = "sqlmesh_checks", **options: Any) -> Gen
 def project(stack: Stack) -> dict[str, Any]:
     """The arguments that every SQLMesh worker function begins with."""
     return {"project": str(stack.project), "gateway": stack.config.sqlmesh.gateway}
+
+
+def fixed_now(stack: Stack) -> str | None:
+    """The instant of a stack whose clock is fixed; None lets every tool use its own present."""
+    return None if stack.config.clock is None else stack.now().isoformat()
 
 
 def contract_files(stack: Stack) -> list[Path]:

@@ -27,6 +27,7 @@ CHUNK = 8 * 1024 * 1024
 FLOCK = "hhqqi"  # struct flock of 64-bit Linux: type, whence, start, length, pid
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
+CONSUMED = "consumed.json"
 
 
 def holders(files: list[str]) -> list[dict[str, Any]]:
@@ -103,7 +104,8 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
     """Make the state set under `root` equal to the snapshot in `folder`, byte for byte, and check it.
 
     What is there now is renamed into `quarantine`, never deleted. Files that are already right are left alone. With
-    `consume` the snapshot's files are moved instead of copied: no extra space, for a full disk. `only` limits the
+    `consume` the snapshot's files are moved instead of copied (no extra space, for a full disk) and the snapshot is
+    marked as used up. `only` limits the
     restore to those paths. Can be repeated after a kill at any point. Returns `{"files": n, "replaced": [...]}`.
     """
     base, store, aside = Path(root), Path(folder) / "files", Path(quarantine)
@@ -319,6 +321,9 @@ def _stage(stored: Path, target: Path, entry: dict[str, Any], consume: bool) -> 
             fresh.unlink(missing_ok=True)
             if error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
+    marker = Path(str(stored).removesuffix(entry["path"])).parent / CONSUMED
+    if not marker.exists():
+        _write_json(marker, {"by": str(target)})
     stored.rename(fresh)
     return fresh
 

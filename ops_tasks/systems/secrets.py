@@ -10,7 +10,7 @@ NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_?KEY|CREDENTI
 IN_TEXT = re.compile(
     r"((?:motherduck_token|token|password|api_?key|secret)\s*[=:]\s*)(['\"]?)[^\s'\"&;,]{6,}\2", re.IGNORECASE
 )
-HIDDEN = "[hidden]"
+HIDDEN = "***"
 SHORTEST = 6
 
 

@@ -19,6 +19,7 @@ SCHEMA = "ops-snapshot/1"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
+CONSUMED = "consumed.json"
 Say = Callable[[str], None]
 
 
@@ -126,14 +127,14 @@ def create(
 def every(stack: Stack) -> list[Snapshot]:
     """All published snapshots, oldest first."""
     folder = stack.home / "snapshots"
-    names = [path.name for path in folder.iterdir() if (path / MANIFEST).is_file()] if folder.is_dir() else []
+    names = [path.name for path in folder.iterdir() if _whole(path)] if folder.is_dir() else []
     return sorted((_read(folder / name) for name in names), key=lambda snapshot: snapshot.created_at)
 
 
 def get(stack: Stack, name: str) -> Snapshot:
     """One snapshot; an unknown name is a usage error that names the nearest."""
     folder = folder_of(stack, name)
-    if not NAME.fullmatch(name) or not (folder / MANIFEST).is_file():
+    if not NAME.fullmatch(name) or not _whole(folder):
         raise UsageError(f"unknown snapshot {name!r}", nearest(name, [snapshot.name for snapshot in every(stack)]))
     return _read(folder)
 
@@ -251,6 +252,11 @@ def _read(folder: Path) -> Snapshot:
         verified,
         manifest,
     )
+
+
+def _whole(folder: Path) -> bool:
+    """Published, and not used up by a restore that moved its files."""
+    return (folder / MANIFEST).is_file() and not (folder / CONSUMED).exists() and not folder.name.startswith(".")
 
 
 def _wal(path: Path) -> Path:

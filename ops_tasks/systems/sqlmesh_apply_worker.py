@@ -8,10 +8,13 @@ from typing import Any, cast
 from sqlmesh.core.config import Config
 from sqlmesh.core.config.loader import load_configs
 
-from ops_tasks.errors import Refused, StepFailed, UsageError
-from ops_tasks.systems.sqlmesh_checks_worker import fingerprint
+from ops_tasks.errors import Refused, UsageError
+from ops_tasks.systems.sqlmesh_checks_worker import fingerprint, short
 from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
 from ops_tasks.systems.worker_main import progress
+
+NOT_COMPUTED = {"EXTERNAL", "EMBEDDED", "SEED"}
+REPEATABLE = {"INCREMENTAL_BY_TIME_RANGE", "FULL", "VIEW"}
 
 
 def apply(
@@ -38,16 +41,6 @@ def apply(
     return found
 
 
-def run(project: str, gateway: str | None, environment: str, now: str | None = None) -> dict[str, Any]:
-    """Compute what the models' cron schedules say is due; raises `StepFailed` when a model fails."""
-    context = context_of(project, gateway, read_only=False)
-    progress("running what is due")
-    status = cast("Any", context.run(environment, execution_time=now))
-    if status.is_failure:
-        raise StepFailed("sqlmesh run failed", "see the log")
-    return {"status": str(status.value)}
-
-
 def compute(
     project: str,
     gateway: str | None,
@@ -55,34 +48,42 @@ def compute(
     start: str,
     end: str,
     inside: str | None = None,
+    keep_history: bool = True,
     now: str | None = None,
 ) -> dict[str, Any]:
-    """Apply what is on disk, then compute every model that can be once more for `[start, end]`.
+    """Apply what is on disk and due, then compute the models once more for `[start, end]`.
 
-    `inside` is a folder: the project's databases must all be in it, or nothing is done. Returns the names of the
-    models that were `computed` and `left` (kinds that SQLMesh does not restate).
+    An ordinary plan computes nothing on a day on which everything has run already, however new the raw data is.
+    `keep_history` leaves out the kinds whose restatement rebuilds all history from whatever raw still holds. `inside`
+    is a folder: the project's databases must all be in it, or nothing is done. Returns the short names of the models
+    that were `computed` and `left`.
     """
     if inside is not None:
         _check_inside(project, inside)
     context = context_of(project, gateway, read_only=False)
     applied = context.plan(environment, no_prompts=True, auto_apply=False, no_diff=True, execution_time=now)
+    done = {missing.snapshot_id.name for missing in applied.missing_intervals}
     context.apply(applied)
-    names = [name for name, model in context.models.items() if not model.kind.is_external]
-    progress(f"computing {len(names)} models")
-    made = context.plan(
-        environment,
-        restate_models=names,
-        start=start,
-        end=end,
-        no_prompts=True,
-        auto_apply=False,
-        skip_tests=True,
-        no_diff=True,
-        execution_time=now,
-    )
-    context.apply(made)
-    done = {identity.name for identity in (*made.restatements, *(m.snapshot_id for m in applied.missing_intervals))}
-    return {"computed": sorted(done), "left": sorted(set(names) - done)}
+    models = {name: model for name, model in context.models.items() if model.kind.name.value not in NOT_COMPUTED}
+    wanted = [name for name, model in models.items() if not keep_history or model.kind.name.value in REPEATABLE]
+    progress(f"computing {len(wanted)} models")
+    if wanted:
+        made = context.plan(
+            environment,
+            restate_models=wanted,
+            start=start,
+            end=end,
+            no_prompts=True,
+            auto_apply=False,
+            skip_tests=True,
+            no_diff=True,
+            execution_time=now,
+        )
+        # SQLMesh adds everything downstream, whole-history kinds included.
+        kept = {key: span for key, span in made.restatements.items() if key.name in wanted}
+        context.apply(made.copy(update={"restatements": kept}))
+        done |= {identity.name for identity in kept}
+    return {"computed": sorted(map(short, done)), "left": sorted(short(name) for name in models.keys() - done)}
 
 
 def _check_inside(project: str, folder: str) -> None:

@@ -255,8 +255,13 @@ def _key(table: exp.Table, context: Context) -> tuple[str, str, str]:
     return (table.catalog or context.default_catalog or "", table.db, table.name)
 
 
+def short(name: str) -> str:
+    """`schema.table` of a quoted full name."""
+    return ".".join(part.name for part in exp.to_table(name).parts[-2:])
+
+
 def _short(snapshot: Snapshot) -> str:
-    return ".".join(part.name for part in exp.to_table(snapshot.name).parts[-2:])
+    return short(snapshot.name)
 
 
 def _first_line(error: Exception) -> str:

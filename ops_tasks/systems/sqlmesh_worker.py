@@ -13,7 +13,11 @@ from typing import Any, cast
 from sqlglot import exp
 from sqlmesh import Context
 from sqlmesh.core.config import Config
-from sqlmesh.core.config.connection import DuckDBAttachOptions, DuckDBConnectionConfig
+from sqlmesh.core.config.connection import (
+    BaseDuckDBConnectionConfig,
+    DuckDBAttachOptions,
+    DuckDBConnectionConfig,
+)
 from sqlmesh.core.config.loader import load_configs
 from sqlmesh.core.console import NoopConsole, set_console
 from sqlmesh.core.plan import Plan
@@ -30,6 +34,20 @@ SCD = {"SCD_TYPE_2", "SCD_TYPE_2_BY_TIME", "SCD_TYPE_2_BY_COLUMN"}
 
 set_console(NoopConsole())
 _kept: dict[str, Any] = {}
+
+
+def close() -> None:
+    """Close every connection, so that DuckDB writes its log into the files and removes it.
+
+    SQLMesh (0.236) keeps adapters per file in a class variable, which `Context.close` leaves open.
+    """
+    for kept in _kept.values():
+        if isinstance(kept, Context):
+            kept.close()
+        else:
+            kept.cleanup()
+    for adapter in BaseDuckDBConnectionConfig._data_file_to_adapter.values():  # pyright: ignore[reportPrivateUsage]
+        adapter.close()
 
 
 def inspect(project: str, gateway: str | None, environment: str) -> dict[str, Any]:

@@ -74,6 +74,8 @@ def main(system: str, descriptor: int) -> None:
             first = next((text for text in str(error).splitlines() if text.strip()), "no message")
             _answer({"error": "StepFailed", "reason": f"{type(error).__name__}: {first.strip()}", "way_out": ""})
         busy.clear()
+    if hasattr(module, "close"):
+        module.close()
     sys.stdout.flush()
     # The libraries' own exit handlers wait for telemetry and thread pools; every connection is closed by now.
     os._exit(0)

@@ -1,0 +1,50 @@
+"""`db.*`: the database files as a whole."""
+
+from __future__ import annotations
+
+import sys
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from ops_tasks.namespaces.edge import ops_task
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape, size
+
+WORD = "reset"
+
+
+@ops_task("reset", public="db.reset")
+def reset(c: Context, stack: str = "", plan: bool = False, yes: bool = False, *, terminal: Terminal) -> Document:
+    """Move every database, WAL, SQLMesh's state and dlt's working state aside, into the quarantine. Deletes nothing.
+
+    Example: invoke db.reset --plan
+    """
+    from ops_tasks.errors import Refused
+    from ops_tasks.namespaces.changing import taken
+    from ops_tasks.scenarios.reset import plan_reset, way_back
+    from ops_tasks.scenarios.reset import reset as move
+    from ops_tasks.stack import find
+
+    found = find(stack)
+    with taken(found, "db.reset"):
+        planned = plan_reset(found)
+        if not planned.paths:
+            terminal.show("there is no database to move")
+            return Document("db.reset", "ok", more={"moved": [], "quarantine": None})
+        terminal.show(f"[bold]{size(planned.bytes)} go to {escape(str(planned.quarantine))}[/bold]")
+        for path in planned.paths:
+            terminal.show(f"  {escape(path)}")
+        more = {"moved": list(planned.paths), "quarantine": str(planned.quarantine), "planned": plan}
+        if plan:
+            return Document("db.reset", "ok", more=more)
+        if not yes and not sys.stdin.isatty():
+            raise Refused("nobody is there to ask, and --yes was not given", "look at the list above, then give --yes")
+        if not yes and input(f"Type {WORD!r} to move them: ").strip() != WORD:
+            raise Refused("not confirmed; nothing was changed")
+        move(found, planned)
+        terminal.show(f"moved; back again: {escape(way_back(found, planned))}")
+    return Document("db.reset", "ok", more=more)
+
+
+ns = Collection("db", reset)

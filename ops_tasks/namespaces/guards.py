@@ -1,0 +1,45 @@
+"""What every changing task asks before it plans: is the stack free, and was the last operation finished?"""
+
+from __future__ import annotations
+
+import sys
+
+from ops_tasks.errors import Refused, Stopped
+from ops_tasks.operation import lock
+from ops_tasks.operation.journal import unfinished
+from ops_tasks.report.terminal import Terminal, confirm
+from ops_tasks.stack import Stack
+from ops_tasks.systems import snapshots
+
+
+def refuse_unless_free(stack: Stack, *, finishing: str | None = None) -> None:
+    """Raise `Busy` while somebody holds the stack, `Stopped` while an earlier operation wants a decision.
+
+    `finishing` is the stopped operation that this very task is about to finish.
+    """
+    lock.refuse_running(stack.home)
+    refuse_unfinished(stack, finishing=finishing)
+    snapshots.refuse_foreign(stack)
+
+
+def refuse_unfinished(stack: Stack, *, finishing: str | None = None) -> None:
+    """Raise `Stopped`, naming the first operation that was neither finished nor put back."""
+    for record in unfinished(stack.home):
+        if record.operation == finishing:
+            continue
+        name = record.operation
+        choice = f"invoke ops.rollback {name}"
+        if not record.rollback_begun:
+            choice = f"invoke ops.retry {name} (goes on), or {choice}"
+        step = record.last_step or "the start"
+        raise Stopped(f"operation {name} ({record.planned.get('title', '')}) stopped at step {step!r}", choice)
+
+
+def agree(terminal: Terminal, question: str, *, yes: bool, command: str) -> bool:
+    """Ask, unless `yes`; without a terminal to ask on, refuse and say which command would go on."""
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise Refused("not confirmed, and there is no terminal to ask on", f"{command} --yes")
+    terminal.show()
+    return confirm(question)

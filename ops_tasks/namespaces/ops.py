@@ -1,0 +1,292 @@
+"""The `ops` namespace: recovery tasks, and what becomes of an operation afterwards."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from ops_tasks.errors import Refused
+from ops_tasks.namespaces.edge import ops_task
+from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
+from ops_tasks.operation import lock
+from ops_tasks.operation.journal import Journal, Record, history, operations, read
+from ops_tasks.operation.plan import Plan
+from ops_tasks.operation.runner import Outcome
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape, size
+from ops_tasks.stack import Stack, find
+
+STATUS = {"succeeded": "ok", "refused": "refused", "put_back": "put_back", "stopped": "stopped"}
+
+
+@ops_task(
+    "backfill",
+    public="ops.backfill",
+    iterable=("source", "exclude"),
+    help={
+        "source": "Source to load again; may be given several times.",
+        "start": "First day of the window, YYYY-MM-DD (default: what the diagnosis finds).",
+        "end": "Last day of the window, included (default: --start).",
+        "exclude": "Model to leave out of the restatement (schema.table); may be given several times.",
+        "allow_shrink": "Accept a load that brings fewer rows than there were.",
+        "allow_history_loss": "Accept that whole-history models lose days which the raw data no longer has.",
+    },
+)
+def backfill(
+    _context: Context,
+    source: Sequence[str],
+    start: str = "",
+    end: str = "",
+    exclude: Sequence[str] = (),
+    plan: bool = False,
+    yes: bool = False,
+    allow_shrink: bool = False,
+    allow_history_loss: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Load a bad window of one source again and restate everything made of it; nothing else is touched.
+
+    Looks first, shows the plan, takes a named snapshot, loads beside the live tables, judges the load, exchanges the
+    window, restates, proves that only the window changed, validates. Any failure puts every file back.
+
+    Example: invoke ops.backfill --source=ebird --start=2026-04-18 --end=2026-04-20
+    """
+    from ops_tasks.report import backfill as report
+    from ops_tasks.scenarios import backfill as scenario
+    from ops_tasks.scenarios.backfill_diagnosis import check_sources, survey
+    from ops_tasks.scenarios.backfill_facts import Options
+    from ops_tasks.scenarios.observer import Observer
+    from ops_tasks.scenarios.window import clusters, parse
+
+    found = find(stack)
+    names = check_sources(found, source)
+    window = parse(start, end, found.today())
+    refuse_unless_free(found)
+    with Observer(found) as observer:
+        seen = survey(observer, names)
+        flags = scenario.symptoms(found, seen)
+        report.show_days(terminal, seen, flags)
+        findings = [asdict(flag) for flag in flags]
+        if window is None:
+            windows = clusters(flag.day for flag in flags)
+            if not windows:
+                terminal.show("No suspicious day in the last 30; give --start and --end to load a window all the same.")
+                return Document(scenario.TASK, "ok", findings=findings)
+            window = windows[-1]
+            others = f" (also suspicious: {', '.join(map(str, windows[:-1]))})" if windows[:-1] else ""
+            terminal.show(f"\nThe window found is [bold]{window}[/bold]{others}.")
+        options = Options(allow_shrink, allow_history_loss, tuple(exclude))
+        facts = scenario.diagnose(observer, seen, window, options, flags)
+    made = scenario.recover(found, facts)
+    report.show_plan(terminal, made, facts)
+    more: dict[str, Any] = {"plan": scenario.summary(facts)}
+    if made.refusals:
+        reasons = [asdict(refusal) for refusal in made.refusals]
+        return Document(scenario.TASK, "refused", findings=reasons, steps=_steps(made), more=more)
+    if plan:
+        return Document(scenario.TASK, "ok", findings=findings, steps=_steps(made), more=more)
+    flags_given = " ".join(f"--source={name}" for name in names) + f" --start={window.start} --end={window.end}"
+    if not agree(terminal, "Run this plan?", yes=yes, command=f"invoke ops.backfill {flags_given}"):
+        return Document(scenario.TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
+    with lock.held(found.home, scenario.TASK, facts.operation) as descriptor:
+        refuse_unfinished(found)
+        return _run(found, made, terminal, descriptor, more)
+
+
+@ops_task("retry", public="ops.retry", positional=("operation",), help={"operation": "Id of a stopped operation."})
+def retry(
+    _context: Context,
+    operation: str,
+    plan: bool = False,
+    yes: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Go on with a stopped operation, from the step at which it stopped.
+
+    Example: invoke ops.retry 3f9c2a
+    """
+    from ops_tasks.report import backfill as report
+    from ops_tasks.scenarios import backfill as scenario
+    from ops_tasks.scenarios.backfill_facts import from_json
+
+    found = find(stack)
+    record = read(found.home, operation)
+    if record.status != "stopped":
+        raise Refused(f"operation {operation} is not stopped ({record.status})", "only a stopped one can go on")
+    if record.rollback_begun:
+        raise Refused(f"a rollback of {operation} has begun", f"invoke ops.rollback {operation}")
+    refuse_unless_free(found, finishing=operation)
+    facts = from_json(record.planned["arguments"])
+    made = scenario.recover(found, facts)
+    report.show_plan(terminal, made, facts, done=tuple(record.results))
+    if plan:
+        return Document("ops.retry", "ok", operation, steps=_steps(made, record))
+    if not agree(terminal, "Go on?", yes=yes, command=f"invoke ops.retry {operation}"):
+        return Document("ops.retry", "refused", operation, findings=[{"reason": "not confirmed", "way_out": ""}])
+    with lock.held(found.home, "ops.retry", operation) as descriptor:
+        return _run(found, made, terminal, descriptor, {}, record)
+
+
+@ops_task(
+    "rollback",
+    public="ops.rollback",
+    positional=("operation",),
+    help={
+        "operation": "Id of a succeeded or stopped operation (ops.history lists them).",
+        "discard_later_changes": "Accept that what was written after the operation is lost with it.",
+    },
+)
+def rollback(
+    _context: Context,
+    operation: str,
+    plan: bool = False,
+    yes: bool = False,
+    discard_later_changes: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Put every file back as it was before an operation, from the snapshot it took; also after it succeeded.
+
+    What is there now is moved to the quarantine, not deleted.
+
+    Example: invoke ops.rollback 3f9c2a
+    """
+    from ops_tasks.scenarios import undo
+
+    found = find(stack)
+    record = read(found.home, operation)
+    refuse_unless_free(found, finishing=operation)
+    planned = undo.plan_undo(found, record)
+    terminal.show(f"[bold]Roll back {operation}: {escape(planned.title)}[/bold]")
+    if planned.snapshot is None:
+        terminal.show("  It was stopped before it changed anything.")
+    else:
+        where = planned.quarantine.relative_to(found.root)
+        terminal.show(f"  ~ the state set: {planned.snapshot} of {planned.created_at}, {size(planned.bytes)}")
+        terminal.show(f"  ~ what is there now: moved to {where}")
+    if planned.later and not discard_later_changes:
+        reason = f"changed since the operation ended: {', '.join(planned.later)}"
+        way = "a rollback would lose that; --discard-later-changes if it may go"
+        terminal.show(f"[red]✗[/red] {escape(reason)}")
+        terminal.show(f"  → {way}")
+        return Document("ops.rollback", "refused", operation, findings=[{"reason": reason, "way_out": way}])
+    more = {"snapshot": planned.snapshot, "quarantine": str(planned.quarantine), "later": list(planned.later)}
+    if plan:
+        return Document("ops.rollback", "ok", operation, more=more)
+    if not agree(terminal, "Roll back?", yes=yes, command=f"invoke ops.rollback {operation}"):
+        return Document("ops.rollback", "refused", operation, findings=[{"reason": "not confirmed", "way_out": ""}])
+    with lock.held(found.home, "ops.rollback", operation) as descriptor:
+        evidence = undo.undo(found, record, planned, lambda text: terminal.step("progress", text, None), (descriptor,))
+    if "files" in evidence:
+        terminal.show(f"[green]✓[/green] {evidence['files']} files are byte-identical to the snapshot")
+    else:
+        terminal.show("[green]✓[/green] nothing had been changed; the operation is closed")
+    return Document("ops.rollback", "ok", operation, more=more | {"evidence": evidence})
+
+
+@ops_task("history", public="ops.history")
+def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> Document:
+    """List every operation: when, what, how it ended.
+
+    Example: invoke ops.history
+    """
+    from rich.table import Table
+
+    found = find(stack)
+    records = history(found.home)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("operation", "began (UTC)", "what", "status", "why"):
+        table.add_column(column)
+    rows: list[dict[str, Any]] = []
+    for record in records:
+        failed = [event for event in record.events if event.event == "failed"]
+        why = str(failed[-1].data["reason"]) if failed and record.status != "succeeded" else ""
+        row = {
+            "operation": record.operation,
+            "began": record.events[0].at,
+            "task": record.planned.get("task"),
+            "title": record.planned.get("title"),
+            "status": record.status,
+            "step": record.last_step,
+            "reason": why,
+        }
+        rows.append(row)
+        table.add_row(record.operation, record.events[0].at[:19], str(row["title"]), record.status, escape(why))
+    if rows:
+        terminal.show(table)
+    else:
+        terminal.show("No operation yet.")
+    return Document("ops.history", "ok", more={"operations": rows})
+
+
+def _run(
+    stack: Stack,
+    plan: Plan,
+    terminal: Terminal,
+    descriptor: int,
+    more: Mapping[str, Any],
+    record: Record | None = None,
+) -> Document:
+    """Run a plan under the lock and tell how it ended."""
+    from ops_tasks.operation.runner import run
+    from ops_tasks.systems.secrets import redact
+
+    folder = operations(stack.home) / plan.operation
+    done = record.results if record is not None else None
+    terminal.show()
+    outcome = run(plan, Journal(folder, redact), say=terminal.step, done=done, held=(descriptor,))
+    task = plan.task if record is None else "ops.retry"
+    steps = _steps(plan, None, outcome)
+    if outcome.status == "succeeded":
+        changes = _changes(stack, plan, terminal)
+        terminal.show(f"\n[green]✓[/green] {escape(plan.title)}: done. Undo: invoke ops.rollback {plan.operation}")
+        return Document(task, "ok", plan.operation, steps, more={**more, "changes": changes})
+    terminal.show(f"[red]✗[/red] {escape(outcome.reason)}")
+    if outcome.way_out:
+        terminal.show(f"  → {escape(outcome.way_out)}")
+    if outcome.status == "stopped":
+        choice = f"invoke ops.retry {plan.operation}, or invoke ops.rollback {plan.operation}"
+        terminal.show(f"  Not everything could be put back. → {choice}")
+    else:
+        terminal.show("  Every file is byte-identical to before." if plan.snapshot in outcome.results else "")
+    finding = {"step": outcome.step, "reason": outcome.reason, "way_out": outcome.way_out}
+    return Document(task, STATUS[outcome.status], plan.operation, steps, [finding], dict(more))
+
+
+def _changes(stack: Stack, plan: Plan, terminal: Terminal) -> list[Any]:
+    from ops_tasks.report.backfill import show_changes
+    from ops_tasks.scenarios.backfill_facts import from_json
+    from ops_tasks.scenarios.backfill_validation import REPORT
+
+    changes: list[Any] = json.loads((operations(stack.home) / plan.operation / REPORT).read_text(encoding="utf-8"))
+    terminal.show()
+    show_changes(terminal, changes, from_json(plan.arguments).window)
+    return changes
+
+
+def _steps(plan: Plan, record: Record | None = None, outcome: Outcome | None = None) -> list[dict[str, Any]]:
+    results = record.results if record else outcome.results if outcome else {}
+    failed = outcome.step if outcome else None
+    return [
+        {
+            "name": step.name,
+            "title": step.title,
+            "equivalent": step.equivalent,
+            "status": "done" if step.name in results else "failed" if step.name == failed else "pending",
+            "seconds": outcome.seconds.get(step.name) if outcome else None,
+        }
+        for step in plan.steps
+    ]
+
+
+ns = Collection("ops", backfill, retry, rollback, show_history)

@@ -1,0 +1,116 @@
+"""`plan.*`, `promote` and `full-refresh`: look at a change, make it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from ops_tasks.namespaces.edge import ops_task
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape
+
+if TYPE_CHECKING:
+    from ops_tasks.stack import Stack
+
+DAYS = {"days": "Compute this many of the last days once more (default: 3)."}
+
+
+@ops_task("dev", help={"environment": "The SQLMesh environment to plan."}, public="plan.dev")
+def dev(c: Context, stack: str = "", environment: str = "dev", *, terminal: Terminal) -> Document:
+    """Print what a SQLMesh plan of a development environment would do; nothing is changed.
+
+    Example: invoke plan.dev --environment=dev
+    """
+    from ops_tasks.stack import find
+
+    return _look(terminal, find(stack), "plan.dev", environment)
+
+
+@ops_task("prod", public="plan.prod")
+def prod(c: Context, stack: str = "", *, terminal: Terminal) -> Document:
+    """Print what a SQLMesh plan of prod would do; nothing is changed.
+
+    Example: invoke plan.prod --json
+    """
+    from ops_tasks.stack import find
+
+    found = find(stack)
+    return _look(terminal, found, "plan.prod", found.config.sqlmesh.environment)
+
+
+@ops_task("promote")
+def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, *, terminal: Terminal) -> Document:
+    """Apply the SQLMesh plan of prod: snapshot, apply, audit, verify; put everything back when anything fails.
+
+    Example: invoke promote --yes
+    """
+    from ops_tasks.namespaces.changing import agree, outline, run, show, taken
+    from ops_tasks.scenarios.refresh import explain
+    from ops_tasks.scenarios.refresh import promote as planned
+    from ops_tasks.stack import find
+
+    found = find(stack)
+    with taken(found, "promote") as lock:
+        told = explain(found, found.config.sqlmesh.environment, lambda text: terminal.step("progress", text, None))
+        terminal.show(escape(told["text"]))
+        if not told["changes"]:
+            return Document("promote", "ok", more={"changes": False})
+        expected = {key: value for key, value in told.items() if key != "text"}
+        made = planned(found, _arguments("promote", expected=expected))
+        show(terminal, made)
+        if plan:
+            return outline(made)
+        agree(yes, "Apply this?")
+        return run(found, made, terminal, lock)
+
+
+@ops_task("full-refresh", help=DAYS)
+def full_refresh(
+    c: Context, stack: str = "", days: int = 3, plan: bool = False, yes: bool = False, *, terminal: Terminal
+) -> Document:
+    """Load every source, compute the marts, audit and verify; put everything back when anything fails.
+
+    Example: invoke full-refresh --yes
+    """
+    from ops_tasks.errors import UsageError
+    from ops_tasks.namespaces.changing import agree, outline, run, show, taken
+    from ops_tasks.scenarios.refresh import refresh
+    from ops_tasks.stack import find
+
+    if days < 1:
+        raise UsageError(f"--days={days} is no number of days", "give 1 or more")
+    found = find(stack)
+    if not found.config.sources:
+        raise UsageError("no source is configured", "write `sources:` into the ops: section")
+    with taken(found, "full-refresh") as lock:
+        made = refresh(found, _arguments("full_refresh", days=days))
+        show(terminal, made)
+        if plan:
+            return outline(made)
+        agree(yes, "Load everything?")
+        return run(found, made, terminal, lock)
+
+
+def _look(terminal: Terminal, stack: Stack, task: str, environment: str) -> Document:
+    from ops_tasks.scenarios.refresh import explain
+
+    told = explain(stack, environment, lambda text: terminal.step("progress", text, None))
+    terminal.show(escape(told["text"]))
+    return Document(task, "ok", more={"environment": environment, **told})
+
+
+def _arguments(word: str, **more: Any) -> dict[str, Any]:
+    """What an operation is rebuilt from when it is retried."""
+    from datetime import UTC, datetime
+
+    from ops_tasks.operation.journal import new_id
+
+    operation = new_id()
+    name = f"pre_{word}_{datetime.now(UTC):%Y%m%d}_{operation}"
+    return {"operation": operation, "snapshot": name, **more}
+
+
+ns = Collection("plan", dev, prod)
+top = [promote, full_refresh]

@@ -1,0 +1,90 @@
+"""How a backfill is shown: the days, the plan, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+from ops_tasks.operation.plan import Plan
+from ops_tasks.report.terminal import Terminal, escape, size, sparkline
+from ops_tasks.scenarios.backfill_facts import Facts, Survey
+from ops_tasks.scenarios.window import LOOKBACK, Flag, Window
+
+MOST_FLAGS = 6
+
+
+def show_days(terminal: Terminal, seen: Survey, found: Iterable[Flag]) -> None:
+    """Rows per day of the last 30 days, a line per table, the suspicious days named."""
+    from rich.table import Table
+
+    flagged: dict[str, list[Flag]] = {}
+    for flag in found:
+        flagged.setdefault(flag.table, []).append(flag)
+    days = [seen.today - timedelta(days=ago) for ago in range(LOOKBACK, 0, -1)]
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("table")
+    table.add_column(f"rows per day, {days[0]:%m-%d}..{days[-1]:%m-%d}", no_wrap=True)
+    table.add_column("suspicious")
+    for name, rows in seen.series.items():
+        flags = flagged.get(name, [])
+        words = ", ".join(f"{flag.day:%m-%d} {flag.kind} {flag.rows} ({flag.usual:.0f})" for flag in flags[:MOST_FLAGS])
+        more = f" and {len(flags) - MOST_FLAGS} more" if len(flags) > MOST_FLAGS else ""
+        colour = "red" if flags else "green"
+        spark = sparkline([rows.get(day, 0) for day in days])
+        table.add_row(name, f"[{colour}]{spark}[/{colour}]", f"[red]{words}{more}[/red]" if flags else "")
+    terminal.show(table)
+
+
+def show_plan(terminal: Terminal, plan: Plan, facts: Facts, done: Sequence[str] = ()) -> None:
+    """Effects, steps, notes, and every reason to refuse."""
+    terminal.show()
+    terminal.show(f"[bold]Plan {plan.operation}: {escape(plan.title)}[/bold]")
+    for effect in plan.effects:
+        amount = f" [dim]{size(effect.bytes)} of {size(facts.free_bytes)} free[/dim]" if effect.bytes else ""
+        terminal.show(f"  ~ {escape(effect.object)}: {escape(effect.what)}{amount}")
+    for note in plan.notes:
+        terminal.show(f"  [yellow]![/yellow] {escape(note)}")
+    terminal.show("[bold]Steps[/bold]")
+    for number, step in enumerate(plan.steps, 1):
+        state = " [green](done)[/green]" if step.name in done else ""
+        terminal.show(f"  {number}. {escape(step.title)}{state}")
+        for line in filter(None, step.equivalent.splitlines()):
+            terminal.show(f"     [dim]$ {escape(line)}[/dim]")
+    for refusal in plan.refusals:
+        terminal.show(f"[red]✗[/red] {escape(refusal.reason)}")
+        terminal.show(f"  → {escape(refusal.way_out)}")
+
+
+def show_changes(terminal: Terminal, changes: Sequence[Mapping[str, Any]], window: Window) -> None:
+    """What is different now, per table and day, and how much is proven untouched."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("changed", "rows", "days", "outside the window"):
+        table.add_column(column)
+    excluded: dict[str, list[str]] = {}
+    for change in changes:
+        if change["excluded"]:
+            excluded[change["table"]] = list(change["excluded"])
+        if not change["changed"]:
+            continue
+        inside = {day: rows for day, rows in change["days"].items() if day not in change["outside"]}
+        words = ", ".join(f"{day[5:]} {old}→{new}" for day, (old, new) in list(inside.items())[:MOST_FLAGS])
+        more = f" and {len(inside) - MOST_FLAGS} more" if len(inside) > MOST_FLAGS else ""
+        outside = ", ".join(change["outside"][:MOST_FLAGS]) or ("none" if change["dated"] else "no day column")
+        old, new = change["rows"]
+        table.add_row(change["table"], f"{old}→{new}", f"{words}{more}", outside)
+    terminal.show(table)
+    same = [change for change in changes if not change["changed"]]
+    rows = sum(change["rows"][1] for change in same)
+    held = sum(1 for change in changes if change["changed"] and change["dated"] and not change["outside"])
+    terminal.show(
+        f"[green]✓[/green] {len(same)} tables ({rows:,} rows) identical by count and fingerprint; "
+        f"{held} changed tables are identical on every day outside of {window}"
+    )
+    if excluded:
+        names = "; ".join(f"{table}: {', '.join(columns)}" for table, columns in sorted(excluded.items()))
+        terminal.show(
+            f"  [dim]not compared, because they tell the time of the run: {escape(names)}[/dim]"
+        )

@@ -1,0 +1,165 @@
+"""Scenario 2, a partial backfill: one source had a bad ingest window, and only that window is to be put right."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ops_tasks.operation.journal import Record
+from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
+from ops_tasks.scenarios import backfill_steps as steps
+from ops_tasks.scenarios import backfill_validation as validation
+from ops_tasks.scenarios.backfill_diagnosis import facts, suspicious
+from ops_tasks.scenarios.backfill_facts import Facts, Options, Reload, Survey, to_json
+from ops_tasks.scenarios.observer import Observer
+from ops_tasks.scenarios.undo import Undo, plan_undo
+from ops_tasks.scenarios.window import Flag, Window
+from ops_tasks.stack import Stack
+from ops_tasks.systems import snapshots
+from ops_tasks.systems.load import argv, window_words
+
+TASK = "ops.backfill"
+
+
+def symptoms(stack: Stack, seen: Survey) -> list[Flag]:
+    """Days with no, few or too many rows for their weekday, in the raw tables and in every mart below them."""
+    return suspicious(stack, seen)
+
+
+def diagnose(observer: Observer, seen: Survey, window: Window, options: Options, found: Sequence[Flag] = ()) -> Facts:
+    """What has to be loaded and restated for `window`, what else that rewrites, and every reason not to."""
+    return facts(observer, seen, window, options, found)
+
+
+def recover(stack: Stack, found: Facts) -> Plan:
+    """Snapshot, load beside the live tables, judge, exchange, restate everything in between, prove, validate."""
+    start, end = found.window.start, found.window.end
+    loads = [
+        Step(
+            f"load {reload.source}",
+            f"Load {reload.source} for {found.window} beside the live tables",
+            lambda run, reload=reload: steps.load(stack, found, reload, run),
+            equivalent=f"{window_words(stack.source(reload.source).window, start, end, found.today)} "
+            f"{_command(stack, reload)}".strip(),
+        )
+        for reload in found.reloads
+    ]
+    exchanges = [
+        Step(
+            f"exchange {reload.source}",
+            f"Exchange the window in {reload.catalog}, child tables along, in one transaction",
+            lambda run, reload=reload: steps.exchange(stack, found, reload, run),
+        )
+        for reload in found.reloads
+    ]
+    project = stack.config.sqlmesh
+    return Plan(
+        task=TASK,
+        operation=found.operation,
+        title=f"backfill of {', '.join(reload.source for reload in found.reloads)} for {found.window}",
+        arguments=to_json(found),
+        steps=(
+            Step(
+                "snapshot",
+                f"Take and verify the snapshot {found.snapshot}",
+                lambda run: steps.snapshot(stack, found, run),
+                equivalent=f"invoke snapshot.create --name={found.snapshot}",
+            ),
+            Step("measure before", "Count and fingerprint every table", lambda run: steps.before(stack, found, run)),
+            *loads,
+            Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, run)),
+            *exchanges,
+            Step(
+                "restate",
+                f"Restate {len(found.restatements)} models",
+                lambda run: steps.restate(stack, found, run),
+                check=validation.audits_passed,
+                equivalent=f"sqlmesh plan {project.environment} --start {start} --end {end} "
+                + " ".join(f"--restate-model '{found.names[name]}'" for name in found.restate),
+            ),
+            *validate(stack, found),
+        ),
+        snapshot="snapshot",
+        put_back=lambda run: put_back(stack, found, run),
+        effects=tuple(_effects(found)),
+        notes=found.notes,
+        refusals=found.refusals,
+    )
+
+
+def validate(stack: Stack, found: Facts) -> tuple[Step, ...]:
+    """Prove that only the window changed, then hold the marts to their contracts (audits ran with the restatement)."""
+    prove = Step(
+        "compare",
+        "Count and fingerprint again; prove the rest untouched",
+        lambda run: validation.compared(stack, found, run),
+    )
+    seal = Step("seal", "Note the state of every file", lambda run: steps.seal(stack, run))
+    if not found.contracts:
+        return (prove, seal)
+    contracts = Step(
+        "contracts",
+        f"Verify {len(found.contracts)} contracts",
+        lambda run: validation.contracts(stack, found, run),
+        check=validation.contracts_passed,
+        equivalent="\n".join(f"soda contract verify --contract {file}" for file in found.contracts),
+    )
+    return (prove, contracts, seal)
+
+
+def rollback(stack: Stack, operation: Record) -> Undo:
+    """Put the operation's own snapshot back, whether it succeeded or stopped."""
+    return plan_undo(stack, operation)
+
+
+def put_back(stack: Stack, found: Facts, run: Run) -> Result:
+    """After a failure: the whole state set back from the snapshot, byte for byte, and what was staged thrown away.
+
+    The snapshot's files are moved, not copied, so that this works on a full disk too.
+    """
+    aside = run.folder / "aside"
+    evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, say=run.say, log=run.log, held=run.held)
+    steps.clear(run.folder)
+    return evidence
+
+
+def _command(stack: Stack, reload: Reload) -> str:
+    load = stack.source(reload.source).load
+    return " ".join(argv(load.command)) if load.command else f"(dlt source {load.dlt})"
+
+
+def _effects(found: Facts) -> list[Effect]:
+    effects: list[Effect] = [Effect(found.snapshot, "taken and verified", found.snapshot_bytes)]
+    for reload in found.reloads:
+        for dated in reload.dated:
+            children = [child for child, _ in dated.children]
+            along = f", with {', '.join(children)}" if children else ""
+            what = f"{found.window} exchanged for a fresh load{along}"
+            effects.append(Effect(f"{reload.catalog}.{reload.dataset}.{dated.table}", what))
+    for name, (start, end) in found.restatements.items():
+        kind = found.kinds[name]
+        role = found.roles[found.names[name]]
+        what = f"{start}..{end}" if role.may_change is not None else f"whole table ({start}..{end})"
+        effects.append(Effect(found.names[name], "shown anew" if kind == "VIEW" else f"{kind}: {what}"))
+    return effects
+
+
+def summary(found: Facts) -> dict[str, Any]:
+    """The plan in JSON, for programs."""
+    return {
+        "window": {"start": found.window.start, "end": found.window.end},
+        "sources": [reload.source for reload in found.reloads],
+        "snapshot": {"name": found.snapshot, "bytes": found.snapshot_bytes, "free_bytes": found.free_bytes},
+        "restatements": [
+            {
+                "model": found.names[name],
+                "kind": found.kinds[name],
+                "start": start,
+                "end": end,
+                "whole_table": found.roles[found.names[name]].may_change is None,
+            }
+            for name, (start, end) in found.restatements.items()
+        ],
+        "contracts": list(found.contracts),
+        "notes": list(found.notes),
+    }

@@ -1,0 +1,159 @@
+"""The two ordinary changes of a whole stack, `full-refresh` and `promote`, as operations that can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from typing import Any, cast
+
+from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
+from ops_tasks.scenarios.loads import load
+from ops_tasks.scenarios.verify import Say, Verdict, audits, contracts, fixed_now, project, sqlmesh
+from ops_tasks.stack import Stack
+from ops_tasks.systems import snapshots
+
+REFRESH, PROMOTE = "full-refresh", "promote"
+DAYS = 3
+
+
+def refresh(stack: Stack, arguments: Mapping[str, Any]) -> Plan:
+    """Load every source, compute the marts, verify. `arguments`: operation, snapshot, days."""
+    days = int(arguments["days"])
+    loads = [
+        Step(f"load {name}", f"Load {name}", lambda run, name=name: _load(stack, name, run))
+        for name in stack.config.sources
+    ]
+    compute = Step(
+        "compute",
+        f"Apply what is due, compute the last {days} days again",
+        lambda run: _compute(stack, days, run),
+        check=_something_computed,
+        equivalent=f"sqlmesh plan {stack.config.sqlmesh.environment} --auto-apply",
+    )
+    effects = [Effect(name, "loaded") for name in stack.config.sources]
+    effects.append(Effect("marts", f"what is due, and the last {days} days again; histories are kept"))
+    return _operation(stack, REFRESH, "full refresh", arguments, (*loads, compute), effects)
+
+
+def promote(stack: Stack, arguments: Mapping[str, Any]) -> Plan:
+    """Apply the plan that was shown. `arguments`: operation, snapshot, expected (its fingerprint)."""
+    expected = cast("dict[str, Any]", arguments["expected"])
+    environment = stack.config.sqlmesh.environment
+    apply = Step(
+        "apply",
+        f"Apply the plan of {environment}",
+        lambda run: _apply(stack, expected, run),
+        equivalent=f"sqlmesh plan {environment} --auto-apply",
+    )
+    effects = [Effect(str(name), "added") for name in expected["added"]]
+    effects += [Effect(str(name), "changed") for name in expected["modified"]]
+    effects += [Effect(str(name), "removed") for name in expected["removed"]]
+    return _operation(stack, PROMOTE, f"promotion to {environment}", arguments, (apply,), effects)
+
+
+def explain(stack: Stack, environment: str, say: Say) -> dict[str, Any]:
+    """SQLMesh's own account of what a plan of `environment` would do: `text`, `changes` and its fingerprint."""
+    with sqlmesh(stack) as worker:
+        told = worker.call("explain", say, **project(stack), environment=environment, now=fixed_now(stack))
+    return cast("dict[str, Any]", told)
+
+
+def _operation(
+    stack: Stack,
+    task: str,
+    title: str,
+    arguments: Mapping[str, Any],
+    work: tuple[Step, ...],
+    effects: list[Effect],
+) -> Plan:
+    name = str(arguments["snapshot"])
+    take = Step(
+        "snapshot",
+        f"Take and verify the snapshot {name}",
+        lambda run: _snapshot(stack, name, run),
+        equivalent=f"invoke snapshot.create --name={name}",
+    )
+    validate = [Step("audits", "Audit every model", lambda run: _well(audits, stack, run), check=_no_findings)]
+    if stack.config.contracts is not None:
+        validate.append(
+            Step("contracts", "Verify every contract", lambda run: _well(contracts, stack, run), check=_no_findings)
+        )
+    seal = Step("seal", "Note the state of every file", lambda _run: {"stamps": snapshots.stamps(stack)})
+    return Plan(
+        task=task,
+        operation=str(arguments["operation"]),
+        title=title,
+        arguments=arguments,
+        steps=(take, *work, *validate, seal),
+        snapshot="snapshot",
+        put_back=lambda run: _put_back(stack, name, run),
+        effects=(Effect(name, "taken and verified", snapshots.set_bytes(stack)), *effects),
+    )
+
+
+def _snapshot(stack: Stack, name: str, run: Run) -> Result:
+    """One that this operation took before it was killed is verified and used."""
+    try:
+        taken = snapshots.get(stack, name)
+    except UsageError:
+        why = f"before operation {run.operation}"
+        taken = snapshots.create(stack, name, why=why, say=run.say, log=run.log, held=run.held)
+    else:
+        if problems := snapshots.verify(stack, name, run.say):
+            raise StepFailed(f"snapshot {name} does not verify: {problems[0]}")
+    return {"snapshot": taken.name, "bytes": taken.bytes}
+
+
+def _load(stack: Stack, name: str, run: Run) -> Result:
+    return load(stack, name, run.say, log=run.log, held=run.held)
+
+
+def _compute(stack: Stack, days: int, run: Run) -> Result:
+    today = stack.today()
+    with sqlmesh(stack, "sqlmesh_apply", log=run.log, held=run.held) as worker:
+        done = worker.call(
+            "compute",
+            run.say,
+            **project(stack),
+            environment=stack.config.sqlmesh.environment,
+            start=(today - timedelta(days=days)).isoformat(),
+            end=(today - timedelta(days=1)).isoformat(),
+            now=fixed_now(stack),
+        )
+    return cast("Result", done)
+
+
+def _something_computed(_run: Run, result: Result) -> None:
+    if not result["computed"]:
+        raise StepFailed("no model was computed, so nothing that was loaded has reached a mart")
+
+
+def _apply(stack: Stack, expected: dict[str, Any], run: Run) -> Result:
+    with sqlmesh(stack, "sqlmesh_apply", log=run.log, held=run.held) as worker:
+        done = worker.call(
+            "apply",
+            run.say,
+            **project(stack),
+            environment=stack.config.sqlmesh.environment,
+            expected=expected,
+            now=fixed_now(stack),
+        )
+    return cast("Result", done)
+
+
+def _well(check: Callable[[Stack, Say], Verdict], stack: Stack, run: Run) -> Result:
+    verdict = check(stack, run.say)
+    return {"said": verdict.said, "findings": [dict(found) for found in verdict.findings]}
+
+
+def _no_findings(_run: Run, result: Result) -> None:
+    if result["findings"]:
+        first = result["findings"][0]
+        more = len(result["findings"]) - 1
+        raise StepFailed(f"{first['reason']}{f' (and {more} more)' if more else ''}", first["way_out"])
+
+
+def _put_back(stack: Stack, name: str, run: Run) -> Result:
+    aside = run.folder / "aside"
+    return snapshots.restore(stack, name, aside, consume=True, say=run.say, log=run.log, held=run.held)

@@ -1,0 +1,99 @@
+"""Undo is one thing for every scenario: the operation's own snapshot is put back as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from ops_tasks.errors import Refused, Stopped
+from ops_tasks.operation.journal import Journal, Record
+from ops_tasks.stack import Stack
+from ops_tasks.systems import snapshots
+from ops_tasks.systems.secrets import redact
+
+SLACK = timedelta(seconds=5)
+
+
+@dataclass(frozen=True)
+class Undo:
+    """What a rollback would do. `snapshot` is None when nothing had been changed yet; `later` are files that somebody
+    else has changed since; `quarantine` is where what is there now goes."""
+
+    operation: str
+    title: str
+    snapshot: str | None
+    created_at: str
+    bytes: int
+    later: tuple[str, ...]
+    quarantine: Path
+
+
+def plan_undo(stack: Stack, record: Record) -> Undo:
+    """Work out the rollback of a succeeded or stopped operation; reads only.
+
+    Raises `Refused` for an operation that has been put back already, and for one whose snapshot is gone or damaged.
+    """
+    if record.status in ("put_back", "rolled_back", "refused"):
+        raise Refused(f"operation {record.operation} changed nothing that is still there ({record.status})", "")
+    name: str = record.planned["arguments"]["snapshot"]
+    quarantine = stack.home / "quarantine" / record.operation
+    title = str(record.planned["title"])
+    if not (snapshots.folder_of(stack, name) / snapshots.MANIFEST).is_file():
+        if "snapshot" in record.results:
+            raise Refused(f"snapshot {name} is gone", "snapshot.list shows the others")
+        return Undo(record.operation, title, None, "", 0, (), quarantine)
+    taken = snapshots.get(stack, name)
+    return Undo(
+        record.operation,
+        title,
+        name,
+        taken.created_at.isoformat(timespec="seconds"),
+        taken.bytes,
+        tuple(later_changes(stack, record)),
+        quarantine,
+    )
+
+
+def later_changes(stack: Stack, record: Record) -> list[str]:
+    """Files of the state set that were changed after the operation's last word.
+
+    A finished operation wrote down every file's hash; a stopped one is judged by the files' modification times.
+    """
+    sealed = record.results.get("seal", {}).get("stamps")
+    if sealed is not None and record.status == "succeeded":
+        now = snapshots.stamps(stack)
+        return sorted(path for path in {*sealed, *now} if sealed.get(path) != now.get(path))
+    until = (record.last_at + SLACK).timestamp()
+    return [stack.relative(path) for path in stack.duckdb_files if path.exists() and path.stat().st_mtime > until]
+
+
+def undo(
+    stack: Stack, record: Record, planned: Undo, say: Callable[[str], None], held: tuple[int, ...]
+) -> dict[str, Any]:
+    """Put the snapshot back and check it; what is there now stays in the quarantine.
+
+    The journal says first that a rollback has begun: killed in the middle, the operation is stopped, and the same
+    rollback can be run again.
+    """
+    journal = Journal(record.folder, redact)
+    journal.append("rollback_started")
+    evidence: dict[str, Any] = {"nothing_changed": True}
+    if planned.snapshot is not None:
+        try:
+            evidence = snapshots.restore(
+                stack,
+                planned.snapshot,
+                planned.quarantine,
+                consume=False,
+                say=say,
+                log=record.folder / "systems.log",
+                held=held,
+            )
+        except OSError as error:
+            raise Stopped(f"the snapshot could not be put back: {error}", "ops.rollback again") from error
+    journal.append("rolled_back", **evidence)
+    journal.close()
+    return evidence
