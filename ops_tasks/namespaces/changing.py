@@ -77,7 +77,7 @@ def run(stack: Stack, plan: Plan, terminal: Terminal, lock: int) -> Document:
         terminal.show(f"[red]{escape(outcome.reason)}[/red]")
         if outcome.way_out:
             terminal.show(f"  → {escape(outcome.way_out)}")
-        way = "nothing is as it was before" if outcome.status == "stopped" else "everything is as it was before"
-        terminal.show(way if outcome.status != "stopped" else f"invoke ops.rollback {plan.operation}")
+        stopped = f"neither done nor put back: invoke ops.rollback {plan.operation}"
+        terminal.show(stopped if outcome.status == "stopped" else "everything is as it was before")
     status = "ok" if outcome.status == "succeeded" else outcome.status
     return Document(plan.task, status, plan.operation, steps=steps, findings=findings)

@@ -27,23 +27,25 @@ def reset(c: Context, stack: str = "", plan: bool = False, yes: bool = False, *,
     from ops_tasks.stack import find
 
     found = find(stack)
+    planned = plan_reset(found)
+    if not planned.paths:
+        terminal.show("there is no database to move")
+        return Document("db.reset", "ok", more={"moved": [], "quarantine": None})
+    terminal.show(f"[bold]{size(planned.bytes)} go to {escape(str(planned.quarantine))}[/bold]")
+    for path in planned.paths:
+        terminal.show(f"  {escape(path)}")
+    more = {"moved": list(planned.paths), "quarantine": str(planned.quarantine), "planned": plan}
+    if plan:
+        return Document("db.reset", "ok", more=more)
     with taken(found, "db.reset"):
-        planned = plan_reset(found)
-        if not planned.paths:
-            terminal.show("there is no database to move")
-            return Document("db.reset", "ok", more={"moved": [], "quarantine": None})
-        terminal.show(f"[bold]{size(planned.bytes)} go to {escape(str(planned.quarantine))}[/bold]")
-        for path in planned.paths:
-            terminal.show(f"  {escape(path)}")
-        more = {"moved": list(planned.paths), "quarantine": str(planned.quarantine), "planned": plan}
-        if plan:
-            return Document("db.reset", "ok", more=more)
         if not yes and not sys.stdin.isatty():
             raise Refused("nobody is there to ask, and --yes was not given", "look at the list above, then give --yes")
         if not yes and input(f"Type {WORD!r} to move them: ").strip() != WORD:
             raise Refused("not confirmed; nothing was changed")
+        if plan_reset(found).paths != planned.paths:
+            raise Refused("there are other files now than those that were shown", "look again: invoke db.reset --plan")
         move(found, planned)
-        terminal.show(f"moved; back again: {escape(way_back(found, planned))}")
+    terminal.show(f"moved; the way back: {escape(way_back(found, planned))}")
     return Document("db.reset", "ok", more=more)
 
 

@@ -52,16 +52,16 @@ def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, 
     from ops_tasks.stack import find
 
     found = find(stack)
+    told = explain(found, found.config.sqlmesh.environment, lambda text: terminal.step("progress", text, None))
+    terminal.show(escape(told["text"]))
+    if not told["changes"]:
+        return Document("promote", "ok", more={"changes": False})
+    expected = {key: value for key, value in told.items() if key != "text"}
+    made = planned(found, _arguments("promote", expected=expected))
+    show(terminal, made)
+    if plan:
+        return outline(made)
     with taken(found, "promote") as lock:
-        told = explain(found, found.config.sqlmesh.environment, lambda text: terminal.step("progress", text, None))
-        terminal.show(escape(told["text"]))
-        if not told["changes"]:
-            return Document("promote", "ok", more={"changes": False})
-        expected = {key: value for key, value in told.items() if key != "text"}
-        made = planned(found, _arguments("promote", expected=expected))
-        show(terminal, made)
-        if plan:
-            return outline(made)
         agree(yes, "Apply this?")
         return run(found, made, terminal, lock)
 
@@ -84,11 +84,11 @@ def full_refresh(
     found = find(stack)
     if not found.config.sources:
         raise UsageError("no source is configured", "write `sources:` into the ops: section")
+    made = refresh(found, _arguments("full_refresh", days=days))
+    show(terminal, made)
+    if plan:
+        return outline(made)
     with taken(found, "full-refresh") as lock:
-        made = refresh(found, _arguments("full_refresh", days=days))
-        show(terminal, made)
-        if plan:
-            return outline(made)
         agree(yes, "Load everything?")
         return run(found, made, terminal, lock)
 

@@ -58,8 +58,8 @@ def reset(stack: Stack, planned: Reset) -> None:
 
 
 def way_back(stack: Stack, planned: Reset) -> str:
-    """The command that moves everything back."""
-    return f"cp -a {planned.quarantine}/. {stack.root}/ && rm {stack.root}/{MOVED}"
+    """What a person does to have everything back; what is new by then goes aside first, stale WALs with it."""
+    return f"invoke db.reset, then: cp -a {planned.quarantine}/. {stack.root}/"
 
 
 def _free(folder: Path) -> Path:
