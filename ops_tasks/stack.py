@@ -223,11 +223,13 @@ def _parse(file: Path) -> dict[str, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError
 
+    yaml: Any = YAML(typ="rt")
     try:
-        parsed: object = YAML(typ="rt").load(file.read_text(encoding="utf-8"))
+        parsed: object = yaml.load(file.read_text(encoding="utf-8"))
     except MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UsageError(f"{file}:{line}: not YAML: {error.problem}") from None
+        broken: Any = error
+        line = broken.problem_mark.line + 1 if broken.problem_mark else 1
+        raise UsageError(f"{file}:{line}: not YAML: {broken.problem}") from None
     return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
 
 
@@ -240,7 +242,7 @@ def _load(file: Path, parsed: dict[str, Any]) -> Stack:
         config = OpsSection.model_validate(_with_environment(raw))
     except ValidationError as error:
         first = error.errors()[0]
-        path = [part for part in first["loc"] if isinstance(part, (str, int))]
+        path = list(first["loc"])
         key = ".".join(["ops", *map(str, path)])
         raise UsageError(f"{file}:{_line(raw, path)}: {key}: {first['msg']}", _hint(path, first["type"])) from None
     root = (file.parent / config.root).resolve()
@@ -267,8 +269,8 @@ def _line(raw: Any, path: list[Any]) -> int:
     line = cast("int", raw.lc.line)
     for part in path:
         try:
-            line = cast("int", raw.lc.key(part)[0] if isinstance(raw, dict) else raw.lc.item(part)[0])
-            raw = cast("Any", raw)[part]
+            line = cast("int", raw.lc.item(part)[0] if isinstance(part, int) else raw.lc.key(part)[0])
+            raw = raw[part]
         except (KeyError, IndexError, AttributeError, TypeError):
             break
     return line + 1

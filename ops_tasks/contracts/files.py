@@ -27,8 +27,9 @@ def _dataset(file: Path) -> str:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
+    yaml: Any = YAML(typ="safe")
     try:
-        parsed: object = YAML(typ="safe").load(file.read_text(encoding="utf-8"))
+        parsed: object = yaml.load(file.read_text(encoding="utf-8"))
     except YAMLError:
         return ""
     return str(cast("dict[str, Any]", parsed).get("dataset", "")) if isinstance(parsed, dict) else ""

@@ -48,9 +48,12 @@ def ops_task(
             as_json = bool(kwargs.pop("json", False))
             finish(public or name, as_json, lambda terminal: body(*args, terminal=terminal, **kwargs))
 
-        run.__signature__ = inspect.Signature([*flags, json_flag])  # pyright: ignore[reportFunctionMemberAccess]
-        words = {key: text for key, text in (HELP | (help or {})).items() if key in run.__signature__.parameters}  # pyright: ignore[reportFunctionMemberAccess]
-        made = task(name=name, help=words, iterable=list(iterable), positional=list(positional), default=default)(run)
+        signature = inspect.Signature([*flags, json_flag])
+        vars(run)["__signature__"] = signature
+        words = {key: text for key, text in (HELP | (help or {})).items() if key in signature.parameters}
+        made: Any = task(name=name, help=words, iterable=list(iterable), positional=list(positional), default=default)(
+            run
+        )
         return cast("Task[Callable[..., Any]]", made)
 
     return wrap

@@ -6,7 +6,7 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
@@ -17,7 +17,7 @@ GRACE = 10.0
 
 
 @contextmanager
-def held(home: Path, task: str, operation: str) -> Iterator[int]:
+def held(home: Path, task: str, operation: str) -> Generator[int]:
     """Hold the stack's lock and yield its descriptor, which child processes inherit.
 
     The lock lasts until the last child is gone too, so a killed operation's dying workers are waited for (`GRACE`

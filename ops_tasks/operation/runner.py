@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -123,7 +123,7 @@ def _words(error: BaseException, journal: Journal) -> tuple[str, str]:
 
 
 @contextmanager
-def _interruptible() -> Iterator[None]:
+def _interruptible() -> Generator[None]:
     """Turn the polite signals into an exception at the place where the work is."""
 
     def raise_interrupted(number: int, _frame: Any) -> None:
@@ -134,14 +134,14 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _deaf() -> Iterator[None]:
+def _deaf() -> Generator[None]:
     """Ignore the polite signals while the set is being put back."""
     with _handlers(signal.SIG_IGN):
         yield
 
 
 @contextmanager
-def _handlers(handler: Any) -> Iterator[None]:
+def _handlers(handler: Any) -> Generator[None]:
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     try:
         before = [(number, signal.signal(number, handler)) for number in numbers]

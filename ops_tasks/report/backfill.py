@@ -85,6 +85,4 @@ def show_changes(terminal: Terminal, changes: Sequence[Mapping[str, Any]], windo
     )
     if excluded:
         names = "; ".join(f"{table}: {', '.join(columns)}" for table, columns in sorted(excluded.items()))
-        terminal.show(
-            f"  [dim]not compared, because they tell the time of the run: {escape(names)}[/dim]"
-        )
+        terminal.show(f"  [dim]not compared, because they tell the time of the run: {escape(names)}[/dim]")

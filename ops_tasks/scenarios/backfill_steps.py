@@ -70,7 +70,7 @@ def load(stack: Stack, found: Facts, reload: Reload, run: Run) -> Result:
         loaded = dlt.call(
             "stage",
             run.say,
-            function=config.load.dlt,
+            factory=config.load.dlt,
             python_path=[str(stack.root / path) for path in stack.config.python_path],
             pipeline=f"{config.pipeline or reload.source}_ops_{found.operation}",
             dataset=reload.dataset,
@@ -94,7 +94,7 @@ def _load_in_place(stack: Stack, found: Facts, reload: Reload, run: Run, env: di
     shutil.rmtree(loaded, ignore_errors=True)
     _reset(stack, found, run, run.folder / DISCARDED, only)
     shutil.rmtree(run.folder / DISCARDED, ignore_errors=True)
-    window = {"start": found.window.start.isoformat(), "end": found.window.end.isoformat()}
+    window: dict[str, Any] = {"start": found.window.start.isoformat(), "end": found.window.end.isoformat()}
     with Worker("raw", cwd=stack.root, log=run.log, held=run.held) as worker:
         dated = [asdict(table) for table in reload.dated]
         worker.call("delete", raw=str(raw), dataset=reload.dataset, tables=dated, **window)
@@ -116,7 +116,7 @@ def _reset(stack: Stack, found: Facts, run: Run, aside: Path, only: list[str]) -
 def gate(stack: Stack, found: Facts, run: Run) -> Result:
     """Refuse a staged load that has too little, or that does not fit; see `gate.judge_source`."""
     history = measured(run, BEFORE)
-    window = {"start": found.window.start.isoformat(), "end": found.window.end.isoformat()}
+    window: dict[str, Any] = {"start": found.window.start.isoformat(), "end": found.window.end.isoformat()}
     told: dict[str, Any] = {}
     for reload in found.reloads:
         with Worker("raw", cwd=stack.root, log=run.log, held=run.held) as worker:

@@ -32,7 +32,7 @@ def load(stack: Stack, name: str, say: Say, *, env: Mapping[str, str] | None = N
             worker.call(
                 "stage",
                 say,
-                function=source.load.dlt,
+                factory=source.load.dlt,
                 python_path=[str(stack.root / path) for path in stack.config.python_path],
                 pipeline=source.pipeline or name,
                 dataset=source.dataset,

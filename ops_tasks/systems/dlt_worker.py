@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dlt
 from dlt.extract.source import DltSource
@@ -15,7 +15,7 @@ from ops_tasks.systems.worker_main import progress
 
 
 def stage(
-    function: str,
+    factory: str,
     python_path: list[str],
     pipeline: str,
     dataset: str,
@@ -25,13 +25,13 @@ def stage(
 ) -> dict[str, Any]:
     """Load the resources behind `tables` into the DuckDB file `staging`, under dlt working state of their own.
 
-    `function` is `module:function` and returns a dlt source without arguments; the window comes from the environment.
+    `factory` is `module:function` and returns a dlt source without arguments; the window comes from the environment.
     The live pipeline's state and cursors are never read or written. Returns the rows per table that dlt reports.
     """
-    source = _source(function, python_path)
+    source = _source(factory, python_path)
     wanted = [name for name, resource in source.resources.items() if _table(resource) in tables]
     if not wanted:
-        raise UsageError(f"{function} has no resource for {', '.join(tables)}", f"it has {', '.join(source.resources)}")
+        raise UsageError(f"{factory} has no resource for {', '.join(tables)}", f"it has {', '.join(source.resources)}")
     progress(f"loading {', '.join(wanted)}")
     run = dlt.pipeline(
         pipeline_name=pipeline,
@@ -41,8 +41,9 @@ def stage(
     )
     info = run.run(source.with_resources(*wanted))
     info.raise_on_failed_jobs()
-    normalized = run.last_trace.last_normalize_info
-    rows = cast("dict[str, int]", normalized.row_counts) if normalized else {}
+    trace = run.last_trace
+    normalized = trace.last_normalize_info if trace else None
+    rows = normalized.row_counts if normalized else {}
     return {"rows": {table: count for table, count in rows.items() if not table.startswith("_dlt")}}
 
 

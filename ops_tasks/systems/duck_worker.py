@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
@@ -44,7 +44,7 @@ class Measured(TypedDict):
 
 
 @contextmanager
-def attached(databases: Mapping[str, str]) -> Iterator[duckdb.DuckDBPyConnection]:
+def attached(databases: Mapping[str, str]) -> Generator[duckdb.DuckDBPyConnection]:
     """Open every database read-only under its catalog name, times in UTC.
 
     Views made by SQLMesh on DuckDB 1.5 name their catalog, so a copy must be attached under the original's name.
@@ -211,10 +211,12 @@ def _measure(connection: duckdb.DuckDBPyConnection, table: Table, known: dict[st
     rows = connection.execute(
         f"SELECT {day or 'NULL'} AS day, count(*), sum(hash({values})) FROM {_joined(table)} GROUP BY 1 ORDER BY 1"
     ).fetchall()
-    days = {("none" if day is None else str(day)): [count, str(total)] for day, count, total in rows}
+    days: dict[str, list[Any]] = {
+        ("none" if day is None else str(day)): [count, str(total)] for day, count, total in rows
+    }
     total = sum(int(fingerprint) for _, fingerprint in days.values())
     return Measured(
-        rows=sum(count for count, _ in days.values()),
+        rows=sum(int(count) for count, _ in days.values()),
         fingerprint=str(total),
         days=days if day is not None else {},
         excluded=[name for name in types if name in table["exclude"]],

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import struct
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -66,8 +66,13 @@ def copy_set(root: str, target: str, files: list[str], folders: list[str]) -> li
             for found in sorted((base / folder).rglob("*")):
                 if found.is_file():
                     jobs.append((found.relative_to(base).as_posix(), stack.enter_context(_opened(found)), "dlt"))
+
+        def copy(job: tuple[str, int, str]) -> dict[str, Any]:
+            path, descriptor, kind = job
+            return _copy(descriptor, into / path, path, kind)
+
         with ThreadPoolExecutor(max_workers=2) as pool:
-            entries = list(pool.map(lambda job: _copy(job[1], into / job[0], job[0], job[2]), jobs))
+            entries = list(pool.map(copy, jobs))
     for folder in {(into / entry["path"]).parent for entry in entries}:
         _fsync(folder)
     return entries
@@ -89,8 +94,12 @@ def verify(folder: str) -> dict[str, Any]:
     """
     base = Path(folder)
     manifest = json.loads((base / MANIFEST).read_text(encoding="utf-8"))
+
+    def compare(entry: dict[str, Any]) -> list[str]:
+        return _verify(base / "files" / entry["path"], entry)
+
     with ThreadPoolExecutor(max_workers=2) as pool:
-        answers = list(pool.map(lambda entry: _verify(base / "files" / entry["path"], entry), manifest["files"]))
+        answers = list(pool.map(compare, manifest["files"]))
     problems = [problem for answer in answers for problem in answer]
     total = sum(entry["size"] for entry in manifest["files"])
     if not problems:
@@ -149,8 +158,12 @@ def stamps(root: str, files: list[str], folders: list[str]) -> dict[str, str]:
     paths = [name for path in files for name in (path, f"{path}.wal") if (base / name).exists()]
     for folder in folders:
         paths += [p.relative_to(base).as_posix() for p in sorted((base / folder).rglob("*")) if p.is_file()]
+
+    def digest(path: str) -> str:
+        return _sha256_of(base / path) or ""
+
     with ThreadPoolExecutor(max_workers=2) as pool:
-        return dict(zip(paths, pool.map(lambda path: _sha256_of(base / path) or "", paths), strict=True))
+        return dict(zip(paths, pool.map(digest, paths), strict=True))
 
 
 def scan_files(files: list[str]) -> dict[str, Any]:
@@ -182,7 +195,7 @@ def _command(pid: int) -> str:
 
 
 @contextlib.contextmanager
-def _opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
+def _opened(path: Path, flags: int = os.O_RDONLY) -> Generator[int]:
     descriptor = os.open(path, flags | os.O_NOFOLLOW if not path.is_symlink() else flags)
     try:
         yield descriptor
@@ -191,7 +204,7 @@ def _opened(path: Path, flags: int = os.O_RDONLY) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _shared(path: Path) -> Iterator[int]:
+def _shared(path: Path) -> Generator[int]:
     """Keep writers out while readers may stay."""
     with _opened(path, os.O_RDWR) as descriptor:
         _lock(descriptor, fcntl.LOCK_SH, path)
@@ -199,7 +212,7 @@ def _shared(path: Path) -> Iterator[int]:
 
 
 @contextlib.contextmanager
-def _exclusive(path: Path) -> Iterator[int]:
+def _exclusive(path: Path) -> Generator[int]:
     """Keep everybody out; released when the renamed file's descriptor is closed."""
     with _opened(path, os.O_RDWR) as descriptor:
         _lock(descriptor, fcntl.LOCK_EX, path)

@@ -5,7 +5,7 @@ Child tables go with their parents: dlt links a row to its parent by `_dlt_paren
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypedDict
@@ -91,7 +91,7 @@ def delete(raw: str, dataset: str, tables: list[Dated], start: str, end: str) ->
 
 
 @contextmanager
-def _pair(raw: str, staging: str | None, *, read_only: bool) -> Iterator[duckdb.DuckDBPyConnection]:
+def _pair(raw: str, staging: str | None, *, read_only: bool) -> Generator[duckdb.DuckDBPyConnection]:
     for path in filter(None, (raw, staging)):
         if not Path(path).is_file():
             raise StepFailed(f"{path} does not exist")

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from sqlglot import exp
+from sqlglot import Expression, exp
 from sqlmesh import Context
 from sqlmesh.core.config import Config
 from sqlmesh.core.config.connection import (
@@ -116,7 +116,7 @@ def _context(project: str, gateway: str | None, *, read_only: bool) -> Context:
     key = f"{project} {gateway} {read_only}"
     if key not in _kept:
         progress("loading the SQLMesh project")
-        configs = cast("dict[Path, Config]", load_configs(None, Config, [project]))
+        configs = load_configs(None, Config, [project])
         if not configs:
             raise UsageError(f"no SQLMesh configuration in {project}")
         if read_only:
@@ -217,7 +217,7 @@ def _ordered(snapshots: Iterable[Snapshot]) -> Iterator[Snapshot]:
 def _clock_columns(snapshot: Snapshot, upstream: dict[str, set[str]]) -> set[str]:
     """Columns whose value is the run's own clock, or is taken from such a column upstream."""
     query = getattr(snapshot.model, "query", None)
-    if not isinstance(query, exp.Expression):
+    if not isinstance(query, Expression):
         return set()
     inherited = set[str]().union(*(upstream.get(name, set()) for name in snapshot.model.depends_on))
     named: set[str] = set(inherited)
@@ -236,7 +236,7 @@ def _clock_columns(snapshot: Snapshot, upstream: dict[str, set[str]]) -> set[str
     return {name for name in found if name.lower() in final}
 
 
-def _tells_time(projection: exp.Expression) -> bool:
+def _tells_time(projection: Any) -> bool:
     if any(projection.find_all(*CLOCKS)):
         return True
     calls = {str(call.this).lower() for call in projection.find_all(exp.Anonymous)}
