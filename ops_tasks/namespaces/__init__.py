@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 from invoke.collection import Collection
 
@@ -18,7 +18,7 @@ def build() -> Collection:
         if hasattr(module, "ns"):
             whole.add_collection(module.ns)
         for task in getattr(module, "top", ()):
-            whole.add_task(task)
+            cast("Any", whole).add_task(task)
     return whole
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, cast
 
 from invoke.exceptions import Exit
-from invoke.tasks import Task, task
+from invoke.tasks import Task
 
 from ops_tasks.errors import OpsError
 from ops_tasks.report.document import Document
@@ -51,10 +51,9 @@ def ops_task(
         signature = inspect.Signature([*flags, json_flag])
         vars(run)["__signature__"] = signature
         words = {key: text for key, text in (HELP | (help or {})).items() if key in signature.parameters}
-        made: Any = task(name=name, help=words, iterable=list(iterable), positional=list(positional), default=default)(
-            run
-        )
-        return cast("Task[Callable[..., Any]]", made)
+        decorate = cast("Any", invoke_tasks).task  # Invoke does not type its decorator
+        kind = {"iterable": list(iterable), "positional": list(positional), "default": default}
+        return cast("Task[Callable[..., Any]]", decorate(name=name, help=words, **kind)(run))
 
     return wrap
 

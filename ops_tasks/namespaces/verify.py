@@ -90,18 +90,23 @@ def drift_task(c: Context, stack: str = "", *, terminal: Terminal) -> Document:
 
 
 def tell(terminal: Terminal, title: str, body: Callable[[Say], Verdict]) -> Verdict:
-    """Run one verification and show how it went."""
+    """Run one verification and show how it went; one that breaks is a finding, never a pass."""
     import time
+
+    from ops_tasks.errors import StepFailed
+    from ops_tasks.scenarios.verify import Verdict, finding
 
     began = time.monotonic()
     terminal.step("started", title, None)
     try:
         verdict = body(lambda text: terminal.step("progress", text, None))
+    except StepFailed as error:
+        broken = finding(f"it could not run: {error.reason}", error.way_out)
+        verdict = Verdict(title.lower(), "not run", (broken,), {})
     except BaseException:
         terminal.step("failed", title, time.monotonic() - began)
         raise
-    event = "failed" if verdict.findings else "done"
-    terminal.step(event, f"{title}: {verdict.said}", time.monotonic() - began)
+    terminal.step("failed" if verdict.findings else "done", f"{title}: {verdict.said}", time.monotonic() - began)
     for found in verdict.findings:
         terminal.show(f"  {escape(found['reason'])}")
         if found["way_out"]:

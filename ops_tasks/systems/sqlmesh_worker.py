@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from sqlglot import Expression, exp
+from sqlglot import exp
 from sqlmesh import Context
 from sqlmesh.core.config import Config
 from sqlmesh.core.config.connection import (
@@ -217,7 +217,7 @@ def _ordered(snapshots: Iterable[Snapshot]) -> Iterator[Snapshot]:
 def _clock_columns(snapshot: Snapshot, upstream: dict[str, set[str]]) -> set[str]:
     """Columns whose value is the run's own clock, or is taken from such a column upstream."""
     query = getattr(snapshot.model, "query", None)
-    if not isinstance(query, Expression):
+    if not isinstance(query, exp.Query):
         return set()
     inherited = set[str]().union(*(upstream.get(name, set()) for name in snapshot.model.depends_on))
     named: set[str] = set(inherited)
