@@ -1,0 +1,102 @@
+"""The two ways in: the `ops` program, and a `tasks.py` that mounts the plugin."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from invoke.collection import Collection
+from invoke.tasks import Task
+
+from ops_tasks import __version__, ns
+from ops_tasks.program import namespace
+
+ROOT = Path(__file__).resolve().parents[2]
+OPS = [sys.executable, "-c", "from ops_tasks.program import main; main()"]
+INVOKE = [sys.executable, "-m", "invoke"]
+PLUGIN: Collection = ns
+HEAVY = ("pydantic", "duckdb", "sqlmesh", "dlt", "dagster", "soda_core", "numpy", "rich", "ruamel", "git")
+
+
+def run(*argv: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(argv, cwd=cwd, capture_output=True, text=True, check=False, timeout=60)
+
+
+def test_ops_reaches_its_tasks_with_and_without_the_prefix() -> None:
+    names = set(namespace(PLUGIN).task_names)
+    prefixed = {name for name in PLUGIN.task_names if name.startswith("ops.")}
+    assert prefixed <= names
+    assert {name.removeprefix("ops.") for name in prefixed} <= names
+    assert set(PLUGIN.task_names) <= names
+
+
+def test_a_short_name_never_hides_a_collection() -> None:
+    def body(c: object) -> None:
+        """Do nothing."""
+
+    plugin = Collection()
+    plugin.add_collection(Collection("ops", Task(body, name="verify"), Task(body, name="backfill")))
+    plugin.add_collection(Collection("verify", Task(body, name="dev")))
+    assert set(namespace(plugin).task_names) == {"ops.verify", "ops.backfill", "verify.dev", "backfill"}
+
+
+def test_ops_tells_its_version_and_completes() -> None:
+    assert run(*OPS, "--version").stdout.strip().lower() == f"ops {__version__}"
+    assert "complete -F" in run(*OPS, "--print-completion-script", "bash").stdout
+    assert "verify.dev" in run(*OPS, "--complete", "--", "ops").stdout.split()
+    assert "--environment" in run(*OPS, "--complete", "--", "ops verify.dev -").stdout.split()
+
+
+def test_ops_works_where_there_is_no_tasks_py(tmp_path: Path) -> None:
+    done = run(*OPS, "verify.contracts", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "no invoke.yaml with an 'ops:' section" in done.stderr
+
+
+def test_a_tasks_py_needs_one_import(tmp_path: Path) -> None:
+    (tmp_path / "tasks.py").write_text("from ops_tasks import ns\n", encoding="utf-8")
+    done = run(*INVOKE, "--list", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "verify.drift" in done.stdout
+
+
+def test_this_repository_mounts_the_plugin_and_its_own_chores() -> None:
+    listed = run(*INVOKE, "--list").stdout
+    for name in ("verify.dev", "full-refresh", "promote", "ops.backfill", "snapshot.create", "sandbox.up", "dev.lock"):
+        assert name in listed
+
+
+def test_listing_imports_nothing_heavy_and_is_quick() -> None:
+    code = "import sys, tasks; print(*sorted({name.split('.')[0] for name in sys.modules}))"
+    loaded = set(run(sys.executable, "-c", code).stdout.split())
+    assert loaded & set(HEAVY) == set()
+    run(*INVOKE, "--list")
+    spent = min(_seconds(*INVOKE, "--list") for _ in range(3))
+    assert spent < 0.3 * _slowness(), f"{spent:.2f} s"
+
+
+@pytest.mark.parametrize("name", sorted(PLUGIN.task_names))
+def test_every_task_explains_itself_with_an_example(name: str) -> None:
+    words: Task[Any] = PLUGIN[name]
+    assert words.__doc__, name
+    assert "Example: invoke " in words.__doc__, name
+    flags = {flag.name for flag in words.get_arguments()}
+    assert {"json", "stack"} <= flags
+    assert all(flag.help for flag in words.get_arguments() if not flag.positional), name
+
+
+def _seconds(*argv: str) -> float:
+    began = time.monotonic()
+    assert run(*argv).returncode == 0
+    return time.monotonic() - began
+
+
+def _slowness() -> float:
+    """How much slower than usual this machine is right now: a bare interpreter with argparse takes 0.05 s."""
+    spent = min(_seconds(sys.executable, "-c", "import argparse, json, subprocess, inspect") for _ in range(3))
+    return max(1.0, spent / 0.06) * (2.0 if os.environ.get("PYTEST_XDIST_WORKER") else 1.0)
