@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from typing import Any, cast
 
+from invoke import tasks as invoke_tasks
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
