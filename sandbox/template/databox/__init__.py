@@ -1,0 +1,1 @@
+"""databox: bird observations, weather and streamflow, from three public APIs into DuckDB."""

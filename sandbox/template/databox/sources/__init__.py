@@ -1,0 +1,1 @@
+"""The dlt sources, one module each, with a function `source()` that needs no arguments."""

@@ -1,0 +1,1 @@
+"""What the stack should hold, computed without it, and how it differs."""
