@@ -1,15 +1,14 @@
-"""What every changing task of the daily routine does: look who is there, show, ask, run, tell."""
+"""What the changing tasks of the daily routine share: show, ask, run, tell."""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from ops_tasks.errors import Refused, Stopped
+from ops_tasks.errors import Refused
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, confirm, escape, size
+from ops_tasks.report.terminal import Terminal, escape, size
 
 if TYPE_CHECKING:
     from ops_tasks.operation.plan import Plan
@@ -17,30 +16,22 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def taken(stack: Stack, task: str) -> Generator[int]:
-    """Hold the stack's lock; refuses while another process has a database open or an operation lies stopped."""
-    from ops_tasks.operation.journal import unfinished
-    from ops_tasks.operation.lock import held
+def agreed(stack: Stack, task: str, operation: str, terminal: Terminal, question: str, *, yes: bool) -> Generator[int]:
+    """Ask while nothing is held, then hold the stack's lock for the work; yields the lock's descriptor.
+
+    Raises `Busy`, `Stopped` or `Refused` when it may not begin.
+    """
+    from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
+    from ops_tasks.operation import lock
     from ops_tasks.systems.snapshots import refuse_foreign
 
-    with held(stack.home, task, operation="-") as lock:
-        for record in unfinished(stack.home):
-            raise Stopped(
-                f"operation {record.operation} ({record.planned['title']}) stopped at {record.last_step}",
-                f"invoke ops.retry {record.operation}, or: invoke ops.rollback {record.operation}",
-            )
-        refuse_foreign(stack)
-        yield lock
-
-
-def agree(yes: bool, question: str) -> None:
-    """Return when the work may begin; without a terminal only `--yes` says so."""
-    if yes:
-        return
-    if not sys.stdin.isatty():
-        raise Refused("nobody is there to ask, and --yes was not given", "look at the plan above, then give --yes")
-    if not confirm(question):
+    refuse_unless_free(stack)
+    if not agree(terminal, question, yes=yes, command=f"invoke {task}"):
         raise Refused("not confirmed; nothing was changed")
+    with lock.held(stack.home, task, operation) as descriptor:
+        refuse_unfinished(stack)
+        refuse_foreign(stack)
+        yield descriptor
 
 
 def show(terminal: Terminal, plan: Plan) -> None:

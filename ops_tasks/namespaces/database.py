@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import sys
-
 from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape, size
-
-WORD = "reset"
 
 
 @ops_task("reset", public="db.reset")
@@ -21,7 +17,7 @@ def reset(c: Context, stack: str = "", plan: bool = False, yes: bool = False, *,
     Example: invoke db.reset --plan
     """
     from ops_tasks.errors import Refused
-    from ops_tasks.namespaces.changing import taken
+    from ops_tasks.namespaces.changing import agreed
     from ops_tasks.scenarios.reset import plan_reset, way_back
     from ops_tasks.scenarios.reset import reset as move
     from ops_tasks.stack import find
@@ -37,11 +33,7 @@ def reset(c: Context, stack: str = "", plan: bool = False, yes: bool = False, *,
     more = {"moved": list(planned.paths), "quarantine": str(planned.quarantine), "planned": plan}
     if plan:
         return Document("db.reset", "ok", more=more)
-    with taken(found, "db.reset"):
-        if not yes and not sys.stdin.isatty():
-            raise Refused("nobody is there to ask, and --yes was not given", "look at the list above, then give --yes")
-        if not yes and input(f"Type {WORD!r} to move them: ").strip() != WORD:
-            raise Refused("not confirmed; nothing was changed")
+    with agreed(found, "db.reset", "-", terminal, "Move all of them?", yes=yes):
         if plan_reset(found).paths != planned.paths:
             raise Refused("there are other files now than those that were shown", "look again: invoke db.reset --plan")
         move(found, planned)

@@ -46,7 +46,7 @@ def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, 
 
     Example: invoke promote --yes
     """
-    from ops_tasks.namespaces.changing import agree, outline, run, show, taken
+    from ops_tasks.namespaces.changing import agreed, outline, run, show
     from ops_tasks.scenarios.refresh import explain
     from ops_tasks.scenarios.refresh import promote as planned
     from ops_tasks.stack import find
@@ -61,8 +61,7 @@ def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, 
     show(terminal, made)
     if plan:
         return outline(made)
-    with taken(found, "promote") as lock:
-        agree(yes, "Apply this?")
+    with agreed(found, made.task, made.operation, terminal, "Apply this?", yes=yes) as lock:
         return run(found, made, terminal, lock)
 
 
@@ -75,7 +74,7 @@ def full_refresh(
     Example: invoke full-refresh --yes
     """
     from ops_tasks.errors import UsageError
-    from ops_tasks.namespaces.changing import agree, outline, run, show, taken
+    from ops_tasks.namespaces.changing import agreed, outline, run, show
     from ops_tasks.scenarios.refresh import refresh
     from ops_tasks.stack import find
 
@@ -88,8 +87,7 @@ def full_refresh(
     show(terminal, made)
     if plan:
         return outline(made)
-    with taken(found, "full-refresh") as lock:
-        agree(yes, "Load everything?")
+    with agreed(found, made.task, made.operation, terminal, "Load everything?", yes=yes) as lock:
         return run(found, made, terminal, lock)
 
 

@@ -203,7 +203,9 @@ def _roles(seen: Survey, planned: Mapping[str, tuple[str, str]], window: Window)
         model = seen.models[name]
         whole = model["whole_history"]
         span = None if whole else Window(date.fromisoformat(start), date.fromisoformat(end))
-        keeps = whole and model["kind"] not in HELD_KINDS
+        # A FULL table without days is what its query says; one with days, or with a key, must not lose old rows.
+        dated = date_column(model, seen.columns.get(".".join(model["view"] or []), {}), None) is not None
+        keeps = whole and model["kind"] not in HELD_KINDS and (dated or model["kind"] != "FULL")
         roles[model["name"]] = Role("restated", model["kind"], span, keeps_rows=keeps)
     for name in seen.affected:
         # A view over what is restated shows it at once, whether SQLMesh counts it as restated or not.
