@@ -14,7 +14,8 @@ def loads(raw: str, dataset: str) -> list[str]:
         return []
     with attached({"raw": raw}) as connection:
         there = connection.execute(
-            "SELECT 1 FROM duckdb_tables() WHERE database_name = 'raw' AND schema_name = ? AND table_name = '_dlt_loads'",
+            "SELECT 1 FROM duckdb_tables() "
+            "WHERE database_name = 'raw' AND schema_name = ? AND table_name = '_dlt_loads'",
             [dataset],
         ).fetchall()
         if not there:
