@@ -7,9 +7,9 @@ from difflib import get_close_matches
 
 
 class SandboxError(Exception):
-    """Something in the sandbox went wrong; `code` is the exit code of a task that ends with it."""
+    """Something in the sandbox went wrong; `code` is the exit code of the task."""
 
-    code = 1
+    code = 5
 
 
 class UsageError(SandboxError):

@@ -1,4 +1,4 @@
-"""`python -m databox.contracts` verifies the Soda contracts against the marts, read-only; exit 1 unless every one passes."""
+"""`python -m databox.contracts` verifies the Soda contracts, read-only; exit 1 unless every one passes."""
 
 from __future__ import annotations
 

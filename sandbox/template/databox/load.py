@@ -21,7 +21,8 @@ def load(name: str) -> dict[str, int]:
         pipelines_dir=str(settings.data_dir() / "dlt_pipelines"),
     )
     pipeline.run(source).raise_on_failed_jobs()
-    normalized = pipeline.last_trace.last_normalize_info
+    trace = pipeline.last_trace
+    normalized = trace.last_normalize_info if trace else None
     counts = normalized.row_counts if normalized else {}
     return {table: count for table, count in counts.items() if not table.startswith("_dlt")}
 

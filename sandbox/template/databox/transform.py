@@ -1,4 +1,8 @@
-"""`python -m databox.transform plan|run`: deploys the SQLMesh project to prod, or runs what is due; else exit 1."""
+"""The SQLMesh project from the command line; exit 1 when something fails.
+
+`python -m databox.transform plan` deploys the models to prod, `run` computes what is due, and
+`restate START END MODEL...` computes days again, for these models and everything downstream.
+"""
 
 from __future__ import annotations
 
@@ -43,16 +47,37 @@ def run() -> None:
         raise RuntimeError(f"sqlmesh run: {status.name}")
 
 
+def restate(start: str, end: str, *models: str) -> None:
+    """Compute the days `[start, end]` of these models, and of everything downstream, again; raises SQLMesh's errors."""
+    with project() as context:
+        context.plan(
+            ENVIRONMENT,
+            restate_models=models,
+            start=start,
+            end=end,
+            execution_time=settings.pinned_now(),
+            no_prompts=True,
+            auto_apply=True,
+            no_diff=True,
+            skip_tests=True,
+        )
+
+
 def main(argv: list[str]) -> int:
     """Do what is asked."""
-    actions = {"plan": plan, "run": run}
-    if len(argv) != 1 or argv[0] not in actions:
-        sys.stderr.write(f"usage: python -m databox.transform {'|'.join(actions)}\n")
-        return 2
     try:
-        actions[argv[0]]()
+        match argv:
+            case ["plan"]:
+                plan()
+            case ["run"]:
+                run()
+            case ["restate", start, end, model, *more]:
+                restate(start, end, model, *more)
+            case _:
+                sys.stderr.write("usage: python -m databox.transform plan|run|restate START END MODEL...\n")
+                return 2
     except Exception as error:  # noqa: BLE001 - the edge of a command: whatever it was, it failed
-        sys.stderr.write(f"{argv[0]} failed: {type(error).__name__}: {error}\n")
+        sys.stderr.write(f"{' '.join(argv)} failed: {type(error).__name__}: {error}\n")
         return 1
     return 0
 
