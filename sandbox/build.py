@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 from sandbox import run
 from sandbox.api import server
@@ -79,7 +80,7 @@ def _configure(folder: Path, wanted: Wanted) -> None:
 
     from ruamel.yaml import YAML
 
-    yaml = YAML(typ="rt")
+    yaml: Any = YAML(typ="rt")
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 120
     config = yaml.load(CONFIG.read_text(encoding="utf-8"))

@@ -9,11 +9,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import FrameType
 from typing import Any, cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -111,13 +112,17 @@ def run(folder: Path) -> None:
     """Serve until SIGTERM or SIGINT; the port of an earlier run is taken again where it is free."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
+        signal.signal(number, _set(stop))
     with serve(folder, int((_address(folder) or {}).get("port", 0))) as url:
         sys.stderr.write(f"serving {folder} on {url}\n")
         sys.stderr.flush()
         while not stop.wait(1.0):
             if not folder.is_dir():
                 return
+
+
+def _set(event: threading.Event) -> Callable[[int, FrameType | None], None]:
+    return lambda _number, _frame: event.set()
 
 
 def alive(folder: Path) -> str | None:

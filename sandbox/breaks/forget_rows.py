@@ -1,4 +1,4 @@
-"""Run by itself: `forget_rows.py FILE START END` deletes a window of eBird's raw rows, as if it had never been loaded."""
+"""`python forget_rows.py FILE START END` deletes a window of eBird's raw rows, as if it had never been loaded."""
 
 from __future__ import annotations
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
-from dlt.sources.helpers.requests import Client
+from dlt.sources.helpers.requests import Client, Response
 
 from . import settings
 
@@ -20,6 +20,7 @@ def client() -> Client:
 
 def get(http: Client, path: str, params: Params | None = None) -> Any:
     """Return the JSON document at `path`; raises `requests.HTTPError` for an error status."""
-    response = http.get(f"{settings.api_url()}/{path}", params=params)
+    # dlt leaves this method's signature half untyped.
+    response = cast("Response", cast("Any", http).get(f"{settings.api_url()}/{path}", params=params))
     response.raise_for_status()
     return response.json()

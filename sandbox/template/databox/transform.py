@@ -39,12 +39,13 @@ def plan() -> None:
         context.plan(ENVIRONMENT, execution_time=settings.pinned_now(), no_prompts=True, auto_apply=True, no_diff=True)
 
 
-def run() -> None:
-    """Compute the intervals that are due; raises `RuntimeError` when a model fails."""
+def run() -> str:
+    """Compute the intervals that are due and return SQLMesh's word for it; raises `RuntimeError` when a model fails."""
     with project() as context:
         status = context.run(ENVIRONMENT, execution_time=settings.pinned_now())
-    if not status.is_success:
-        raise RuntimeError(f"sqlmesh run: {status.name}")
+    if status.is_failure:
+        raise RuntimeError(f"sqlmesh run: {status.value}")
+    return str(status.value)
 
 
 def restate(start: str, end: str, *models: str) -> None:
@@ -70,7 +71,7 @@ def main(argv: list[str]) -> int:
             case ["plan"]:
                 plan()
             case ["run"]:
-                run()
+                sys.stdout.write(f"sqlmesh run: {run()}\n")
             case ["restate", start, end, model, *more]:
                 restate(start, end, model, *more)
             case _:
