@@ -41,6 +41,6 @@ for _name, _task in plugin.tasks.items():
     ns.add_task(_task, name=_name)
 ns.add_collection(Collection("dev", lock, hooks))
 if find_spec("sandbox") is not None:
-    from sandbox.namespace import ns as _sandbox
+    from sandbox.namespace import namespace as _sandbox
 
     ns.add_collection(_sandbox, name="sandbox")

@@ -152,7 +152,8 @@ def explain(project: str, gateway: str | None, environment: str, now: str | None
         )
     except NoChangesPlanError as error:
         return {"text": str(error), **NOTHING}
-    return {"text": output.getvalue().strip(), **fingerprint(made)}
+    text = "\n".join(line.rstrip() for line in output.getvalue().strip().splitlines())
+    return {"text": text, **fingerprint(made)}
 
 
 def fingerprint(made: Any) -> dict[str, Any]:
@@ -160,9 +161,9 @@ def fingerprint(made: Any) -> dict[str, Any]:
     difference = made.context_diff
     return {
         "changes": bool(difference.has_changes or made.requires_backfill or made.has_unmodified_unpromoted),
-        "added": sorted(str(identity) for identity in difference.added),
-        "removed": sorted(str(identity) for identity in difference.removed_snapshots),
-        "modified": sorted(str(name) for name in difference.modified_snapshots),
+        "added": sorted(short(identity.name) for identity in difference.added),
+        "removed": sorted(short(identity.name) for identity in difference.removed_snapshots),
+        "modified": sorted(short(name) for name in difference.modified_snapshots),
         "snapshots": sorted(str(identity) for identity in difference.snapshots),
         "computed": sorted(str(missing.snapshot_id) for missing in made.missing_intervals),
     }

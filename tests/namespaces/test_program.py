@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 OPS = [sys.executable, "-c", "from ops_tasks.program import main; main()"]
 INVOKE = [sys.executable, "-m", "invoke"]
 PLUGIN: Collection = ns
-HEAVY = ("pydantic", "duckdb", "sqlmesh", "dlt", "dagster", "soda_core", "numpy", "rich", "ruamel", "git")
+HEAVY = ("duckdb", "sqlmesh", "dlt", "dagster", "soda_core", "numpy", "rich", "ruamel", "git")
 
 
 def run(*argv: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -85,9 +85,10 @@ def test_every_task_explains_itself_with_an_example(name: str) -> None:
     words: Task[Any] = PLUGIN[name]
     assert words.__doc__, name
     assert "Example: invoke " in words.__doc__, name
-    flags = {flag.name for flag in words.get_arguments()}
-    assert {"json", "stack"} <= flags
-    assert all(flag.help for flag in words.get_arguments() if not flag.positional), name
+    # Invoke takes the words out of the task as it makes the arguments: they can be had once.
+    flags = {flag.name: flag.help for flag in words.get_arguments()}
+    assert {"json", "stack"} <= flags.keys()
+    assert [flag for flag, text in flags.items() if not text] == []
 
 
 def _seconds(*argv: str) -> float:
