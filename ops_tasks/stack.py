@@ -105,7 +105,7 @@ class GateSection(_Section):
 
     low: float = Field(default=60, gt=0, lt=100)
     spike: float = Field(default=180, gt=100)
-    keep: float = Field(default=90, ge=0, le=100)
+    keep: float = Field(default=80, ge=0, le=100)
 
 
 class OpsSection(_Section):

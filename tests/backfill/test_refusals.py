@@ -1,0 +1,142 @@
+"""A load that brings too little, or bad words on the command line: refused, and not a byte has changed."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+
+@pytest.mark.parametrize(
+    ("fault", "source", "code", "status", "words"),
+    [
+        pytest.param("error", "ebird", 3, "refused", "no rows", id="500-swallowed-by-the-source"),
+        pytest.param("error", "usgs", 4, "put_back", "500", id="500-raised"),
+        pytest.param("error", "noaa", 4, "put_back", "exit 1", id="500-in-a-command"),
+        pytest.param("empty", "ebird", 3, "refused", "no rows", id="empty-list"),
+        pytest.param("empty", "noaa", 3, "refused", "no rows", id="empty-list-in-place"),
+        pytest.param("half", "ebird", 3, "refused", "instead of", id="half-the-rows"),
+    ],
+)
+def test_a_bad_load_changes_nothing(
+    sandbox: Sandbox, fault: str, source: str, code: int, status: str, words: str
+) -> None:
+    start, end = sandbox.today - timedelta(days=9), sandbox.today - timedelta(days=7)
+    before = sandbox.hashes()
+    sandbox.fault(fault, source, start, end)
+
+    ran = sandbox.backfill(source=source, start=start, end=end)
+
+    assert ran.code == code, ran.err
+    assert ran.document["status"] == status
+    assert words in ran.document["findings"][0]["reason"]
+    assert sandbox.hashes() == before
+    assert sandbox.last_operation()["status"] == status
+
+
+def test_fewer_rows_are_taken_when_that_is_allowed(sandbox: Sandbox) -> None:
+    day = sandbox.today - timedelta(days=8)
+    sandbox.fault("half", "ebird", day, day)
+
+    ran = sandbox.backfill("--allow-shrink", start=day, end=day)
+
+    assert ran.code == 0, ran.err
+
+
+def test_nothing_at_all_is_refused_even_then(sandbox: Sandbox) -> None:
+    day = sandbox.today - timedelta(days=8)
+    before = sandbox.hashes()
+    sandbox.fault("empty", "ebird", day, day)
+
+    ran = sandbox.backfill("--allow-shrink", start=day, end=day)
+
+    assert ran.code == 3
+    assert sandbox.hashes() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        pytest.param(["--source=ebrid"], "did you mean 'ebird'", id="unknown-source"),
+        pytest.param(["--source=x'; drop table observations; --"], "unknown source", id="injection"),
+        pytest.param(["--source=ebird", "--start=2026-04-31"], "not a date", id="no-such-day"),
+        pytest.param(["--source=ebird", "--start=yesterday"], "not a date", id="not-iso"),
+        pytest.param(["--source=ebird", "--start=2026-04-20", "--end=2026-04-18"], "ends before", id="reversed"),
+        pytest.param(["--source=ebird", "--start=2099-01-01"], "future", id="future"),
+        pytest.param(["--source=ebird", "--start=0001-01-01"], "before", id="absurd-year"),
+        pytest.param(["--source=ebird", "--start=2020-01-01", "--end=2024-01-01"], "days", id="absurd-length"),
+        pytest.param(["--source=ebird", "--start=2026-04-18'; drop"], "not a date", id="injection-in-a-date"),
+        pytest.param(["--source=ebird", "--exclude=no.such", "--start=2026-10-20"], "exclude", id="unknown-model"),
+        pytest.param([], "no source", id="no-source"),
+    ],
+)
+def test_bad_words_are_one_line_and_exit_2(sandbox: Sandbox, words: list[str], said: str) -> None:
+    before = sandbox.hashes()
+
+    ran = sandbox.invoke("ops.backfill", *words, "--yes")
+
+    assert ran.code == 2, ran.err
+    assert said in ran.document["findings"][0]["reason"] + ran.document["findings"][0]["way_out"]
+    assert "Traceback" not in ran.err
+    assert sandbox.hashes() == before
+    assert not (sandbox.folder / ".ops").exists()
+
+
+def test_a_source_without_a_date_column(sandbox: Sandbox) -> None:
+    file = sandbox.folder / "invoke.yaml"
+    file.write_text(file.read_text().replace("          date_column: date\n", "          {}\n"))
+
+    ran = sandbox.invoke("ops.backfill", "--source=noaa", "--yes")
+
+    assert ran.code == 2, ran.err
+    assert "date column" in ran.document["findings"][0]["reason"]
+
+
+def test_without_a_terminal_and_without_yes_the_plan_is_shown_and_refused(sandbox: Sandbox) -> None:
+    before = sandbox.hashes()
+    day = sandbox.today - timedelta(days=8)
+
+    ran = sandbox.invoke("ops.backfill", "--source=ebird", f"--start={day}")
+
+    assert ran.code == 3
+    assert "Restate" in ran.err
+    assert "--yes" in ran.document["findings"][0]["way_out"]
+    assert sandbox.hashes() == before
+
+
+def test_a_plan_cannot_write(sandbox: Sandbox) -> None:
+    day = sandbox.today - timedelta(days=8)
+    every = {path: path.stat().st_mtime_ns for path in sandbox.folder.rglob("*") if path.is_file()}
+    before = sandbox.hashes()
+
+    ran = sandbox.invoke("ops.backfill", "--source=ebird", f"--start={day}", "--plan")
+
+    assert ran.code == 0, ran.err
+    assert ran.document["plan"]["restatements"]
+    assert sandbox.hashes() == before
+    after = {path: path.stat().st_mtime_ns for path in sandbox.folder.rglob("*") if path.is_file()}
+    assert {path for path in {*every, *after} if every.get(path) != after.get(path)} == set()
+
+
+def test_a_history_that_raw_no_longer_has_is_not_rebuilt(sandbox: Sandbox) -> None:
+    import duckdb
+
+    oldest = sandbox.today - timedelta(days=20)
+    with duckdb.connect(str(sandbox.folder / "data" / "raw_ebird.duckdb")) as raw:
+        raw.execute("DELETE FROM main.observations WHERE observation_date < ?", [oldest])
+        raw.execute("DELETE FROM main.checklists WHERE CAST(left(obs_dt, 10) AS DATE) < ?", [oldest])
+    before = sandbox.hashes()
+    day = sandbox.today - timedelta(days=8)
+
+    ran = sandbox.backfill(start=day, end=day)
+
+    assert ran.code == 3, ran.err
+    reasons = [finding["reason"] for finding in ran.document["findings"]]
+    assert any("ebird.species_latest (INCREMENTAL_BY_UNIQUE_KEY)" in reason for reason in reasons)
+    ways = {finding["way_out"] for finding in ran.document["findings"]}
+    assert all("--exclude=" in way and "--allow-history-loss" in way for way in ways)
+    assert sandbox.hashes() == before

@@ -1,0 +1,123 @@
+"""One real stack is loaded once per run (and kept in the sandbox's cache); every test works on a copy of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import stacks
+from sandbox.api import state as states
+from sandbox.api.server import serve
+
+ROOT = Path(__file__).resolve().parents[1]
+LONG = 180
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One command line that was run."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The JSON document on standard output."""
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A copy of the loaded stack, with its API served from this very process."""
+
+    folder: Path
+
+    @property
+    def today(self) -> Any:
+        """The stack's date."""
+        return states.read(self.folder).today
+
+    def fault(self, kind: str, source: str, start: Any, end: Any, seconds: float = 0.0) -> None:
+        """Make the API misbehave, or (kind `corrected`) change its mind, for a window."""
+        new = states.fault(kind, source, start, end, seconds)
+        states.write(self.folder, states.with_fault(states.read(self.folder), new))
+
+    def heal(self) -> None:
+        """End every transient fault; corrections stay."""
+        states.write(self.folder, states.cleared(states.read(self.folder)))
+
+    def differences(self) -> list[Any]:
+        """What the raw tables and marts hold that is not what the API says."""
+        return stacks.truth(self.folder)
+
+    def hashes(self) -> dict[str, str]:
+        """Every file of the state set: databases, WALs, dlt's working state."""
+        files = [path for path in sorted((self.folder / "data").rglob("*")) if path.is_file()]
+        return {str(path.relative_to(self.folder)): sha256(path.read_bytes()).hexdigest() for path in files}
+
+    def invoke(self, *words: str, json_output: bool = True, env: dict[str, str] | None = None) -> Ran:
+        """Run `invoke TASK ... --stack=...` as a user would."""
+        flags = [f"--stack={self.folder}", *(["--json"] if json_output else [])]
+        command = [sys.executable, "-m", "invoke", *words, *flags]
+        return finish(command, env=env)
+
+    def killed(self, event: str, step: str, *words: str) -> Ran:
+        """The same, killed with SIGKILL as soon as the journal holds `event` of `step`."""
+        driver = str(ROOT / "tests" / "faults" / "kill_at.py")
+        command = [sys.executable, driver, event, step, *words, f"--stack={self.folder}", "--json"]
+        return finish(command)
+
+    def backfill(self, *words: str, start: Any, end: Any, source: str = "ebird") -> Ran:
+        """`invoke ops.backfill --yes` for one source and window."""
+        return self.invoke("ops.backfill", f"--source={source}", f"--start={start}", f"--end={end}", "--yes", *words)
+
+    def last_operation(self) -> dict[str, Any]:
+        """The newest line of `ops.history`."""
+        return self.invoke("ops.history").document["operations"][-1]
+
+
+def finish(command: list[str], *, env: dict[str, str] | None = None) -> Ran:
+    """Run a command in the repository to its end, without a terminal."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=os.environ | (env or {}),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=LONG,
+        check=False,
+    )
+    return Ran(done.returncode, done.stdout, done.stderr)
+
+
+@pytest.fixture(scope="session")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A loaded and validated stack; built by the first process that asks, copied by the others."""
+    folder = tmp_path_factory.mktemp("loaded") / "stack"
+    stacks.up(folder, serve=False, validate=False)
+    return folder
+
+
+@pytest.fixture
+def sandbox(loaded: Path, tmp_path: Path) -> Iterator[Sandbox]:
+    """A stack of the test's own."""
+    folder = stacks.copy(loaded, tmp_path / "stack")
+    with serve(folder):
+        yield Sandbox(folder)
+
+
+@pytest.fixture
+def stack(sandbox: Sandbox) -> Path:
+    """The folder of a stack of the test's own."""
+    return sandbox.folder

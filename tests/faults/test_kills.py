@@ -1,0 +1,187 @@
+"""kill -9 at every step boundary and inside steps: the next command says so, and both ways out work from there."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = [
+    "snapshot",
+    "measure before",
+    "load ebird",
+    "gate",
+    "exchange ebird",
+    "restate",
+    "compare",
+    "contracts",
+    "seal",
+]
+BOUNDARIES = [pytest.param("planned", "", id="planned")]
+BOUNDARIES += [pytest.param("started", step, id=f"before-{step.replace(' ', '-')}") for step in STEPS]
+BOUNDARIES += [pytest.param("done", "seal", id="after-seal")]
+PATIENCE = 60.0
+
+
+def broken(sandbox: Sandbox) -> tuple[str, ...]:
+    """Correct two days upstream; returns the words of the backfill that mends them."""
+    start, end = sandbox.today - timedelta(days=11), sandbox.today - timedelta(days=10)
+    sandbox.fault("corrected", "ebird", start, end)
+    return ("ops.backfill", "--source=ebird", f"--start={start}", f"--end={end}", "--yes")
+
+
+@pytest.mark.parametrize(("event", "step"), BOUNDARIES)
+def test_killed_at_a_boundary_and_rolled_back(sandbox: Sandbox, event: str, step: str) -> None:
+    words = broken(sandbox)
+    before = sandbox.hashes()
+
+    assert sandbox.killed(event, step, *words).code == -signal.SIGKILL
+
+    operation = sandbox.last_operation()
+    assert operation["status"] == "stopped"
+    undone = sandbox.invoke("ops.rollback", operation["operation"], "--yes")
+    assert undone.code == 0, undone.err
+    assert sandbox.hashes() == before
+    assert sandbox.last_operation()["status"] == "rolled_back"
+
+
+@pytest.mark.parametrize(("event", "step"), BOUNDARIES)
+def test_killed_at_a_boundary_and_retried(sandbox: Sandbox, event: str, step: str) -> None:
+    words = broken(sandbox)
+
+    assert sandbox.killed(event, step, *words).code == -signal.SIGKILL
+
+    operation = sandbox.last_operation()["operation"]
+    retried = sandbox.invoke("ops.retry", operation, "--yes")
+    assert retried.code == 0, retried.err
+    assert sandbox.differences() == []
+    assert sandbox.last_operation()["status"] == "succeeded"
+
+
+def test_a_stopped_operation_blocks_the_next_one(sandbox: Sandbox) -> None:
+    words = broken(sandbox)
+    assert sandbox.killed("started", "restate", *words).code == -signal.SIGKILL
+    operation = sandbox.last_operation()["operation"]
+    before = sandbox.hashes()
+
+    blocked = sandbox.invoke(*words)
+
+    assert blocked.code == 5
+    finding = blocked.document["findings"][0]
+    assert operation in finding["reason"]
+    assert f"ops.retry {operation}" in finding["way_out"]
+    assert f"ops.rollback {operation}" in finding["way_out"]
+    assert sandbox.hashes() == before
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        pytest.param(lambda folder: any(folder.glob(".ops/snapshots/.*.making/files/data/*")), id="copying"),
+        pytest.param(lambda folder: any(folder.glob(".ops/operations/*/staging/ebird/*.duckdb")), id="loading"),
+        pytest.param(lambda folder: any(folder.glob("data/raw_ebird.duckdb.wal")), id="exchanging"),
+        pytest.param(lambda folder: any(folder.glob("data/databox.duckdb.wal")), id="restating"),
+    ],
+)
+def test_killed_inside_a_step(sandbox: Sandbox, moment: Callable[[Path], bool]) -> None:
+    words = broken(sandbox)
+    before = sandbox.hashes()
+
+    kill_when(sandbox, words, lambda: moment(sandbox.folder))
+
+    operation = sandbox.last_operation()
+    if operation["status"] == "stopped":
+        assert sandbox.invoke("ops.rollback", operation["operation"], "--yes").code == 0
+        assert sandbox.hashes() == before
+    assert sandbox.invoke(*words).code == 0
+    assert sandbox.differences() == []
+
+
+def test_no_worker_outlives_a_killed_operation(sandbox: Sandbox) -> None:
+    words = broken(sandbox)
+    start, end = sandbox.today - timedelta(days=11), sandbox.today - timedelta(days=10)
+    sandbox.fault("slow", "ebird", start, end, seconds=30)
+
+    kill_when(sandbox, words, lambda: any(sandbox.folder.glob(".ops/operations/*/staging/ebird/dlt/*")))
+
+    until = time.monotonic() + PATIENCE
+    while workers(sandbox) and time.monotonic() < until:
+        time.sleep(0.05)
+    assert workers(sandbox) == []
+
+
+def test_a_rollback_that_is_killed_can_be_run_again(sandbox: Sandbox) -> None:
+    words = broken(sandbox)
+    before = sandbox.hashes()
+    operation = sandbox.invoke(*words).document["operation"]
+
+    assert sandbox.killed("rollback_started", "", "ops.rollback", operation, "--yes").code == -signal.SIGKILL
+
+    assert sandbox.last_operation()["status"] == "stopped"
+    assert sandbox.invoke("ops.retry", operation, "--yes").code == 3
+    assert sandbox.invoke("ops.rollback", operation, "--yes").code == 0
+    assert sandbox.hashes() == before
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP], ids=lambda number: number.name)
+def test_a_polite_signal_puts_everything_back(sandbox: Sandbox, number: signal.Signals) -> None:
+    words = broken(sandbox)
+    before = sandbox.hashes()
+
+    code, document = kill_when(sandbox, words, lambda: journal_has(sandbox, "restate"), number)
+
+    assert code == 4
+    assert document["status"] == "put_back"
+    assert "interrupted" in document["findings"][0]["reason"]
+    assert sandbox.hashes() == before
+
+
+def kill_when(
+    sandbox: Sandbox, words: tuple[str, ...], moment: Callable[[], bool], number: signal.Signals = signal.SIGKILL
+) -> tuple[int, dict[str, object]]:
+    """Run a task and signal it at `moment`; returns its exit code and, when it wrote one, its document."""
+    command = [sys.executable, "-m", "invoke", *words, f"--stack={sandbox.folder}", "--json"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        until = time.monotonic() + PATIENCE
+        while process.poll() is None and not moment():
+            assert time.monotonic() < until, "the moment never came"
+            time.sleep(0.002)
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, json.loads(out) if out.strip() else {}
+
+
+def journal_has(sandbox: Sandbox, step: str) -> bool:
+    """Whether any journal says that `step` has begun."""
+    journals = sandbox.folder.glob(".ops/operations/*/journal.jsonl")
+    return any(f'"event": "started", "step": "{step}"' in journal.read_text() for journal in journals)
+
+
+def workers(sandbox: Sandbox) -> list[int]:
+    """Worker processes whose working directory is in the stack."""
+    found: list[int] = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            cwd, words = Path(os.readlink(entry / "cwd")), (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"worker_main" in words and cwd.is_relative_to(sandbox.folder):
+            found.append(int(entry.name))
+    return found
