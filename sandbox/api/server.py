@@ -152,24 +152,33 @@ def start(folder: Path) -> str:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, [str(home), os.environ.get("PYTHONPATH")]))}
     log = folder / states.FOLDER / LOG
     with log.open("w", encoding="utf-8") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "sandbox.api", str(folder)],
+        done = subprocess.run(
+            [sys.executable, "-m", "sandbox.api", "--detach", str(folder)],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
             env=environment,
             cwd=folder,
-            start_new_session=True,
+            check=False,
         )
+    running = alive(folder)
+    if done.returncode or running is None:
+        raise SandboxError(f"the API server did not start: {log.read_text(encoding='utf-8').strip()[-300:] or log}")
+    return running
+
+
+def detach(folder: Path) -> int | None:
+    """Go on as two processes: the child, which is to serve, gets None; the parent waits and gets an exit code."""
+    child = os.fork()
+    if not child:
+        os.setsid()
+        return None
     until = time.monotonic() + PATIENCE
-    while time.monotonic() < until:
-        running = alive(folder)
-        if running is not None:
-            return running
-        if process.poll() is not None:
-            break
-        time.sleep(0.03)
-    raise SandboxError(f"the API server did not start: {log.read_text(encoding='utf-8').strip()[-300:] or log}")
+    while time.monotonic() < until and os.waitpid(child, os.WNOHANG) == (0, 0):
+        if alive(folder) is not None:
+            return 0
+        time.sleep(0.02)
+    return 1
 
 
 def stop(folder: Path) -> bool:
