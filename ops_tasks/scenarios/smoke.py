@@ -45,42 +45,59 @@ def smoke(stack: Stack, say: Say) -> Verdict:
     """
     if lost := lost_databases(stack):
         return Verdict("smoke", "not run", lost, {})
-    with _copied(stack, say) as copy:
-        findings: list[Finding] = []
-        more: dict[str, Any] = {"loaded": {}}
-        for name in stack.config.sources:
-            try:
-                more["loaded"][name] = load_in_small(copy, name, say, CAP | _moved(stack, copy))
-            except OpsError as error:
-                findings.append(finding(f"loading {name} failed: {error.reason}", error.way_out, source=name))
+    seen = _stamps(stack)
+    with _copied(stack, say) as copy, sqlmesh_worker(copy, "sqlmesh_apply", env=_moved(stack, copy)) as worker:
+        worker.call("stays_inside", say, project=str(copy.project), folder=str(copy.root))
+        verdict = _run(stack, copy, worker, say)
+    moved = [
+        finding(f"{name} changed meanwhile: by another process, or by a load that writes to fixed paths", file=name)
+        for name, stamp in _stamps(stack).items()
+        if seen.get(name) != stamp
+    ]
+    return replace(verdict, findings=(*verdict.findings, *moved))
+
+
+def _run(stack: Stack, copy: Stack, worker: Worker, say: Say) -> Verdict:
+    findings: list[Finding] = []
+    more: dict[str, Any] = {"loaded": {}}
+    for name in stack.config.sources:
         try:
-            more["computed"] = _compute(stack, copy, say)
+            more["loaded"][name] = load_in_small(copy, name, say, CAP | _moved(stack, copy))
         except OpsError as error:
-            findings.append(finding(f"computing the models failed: {error.reason}", error.way_out))
-        else:
-            for check in (audits, contracts) if stack.config.contracts else (audits,):
-                verdict = check(copy, say)
-                findings += verdict.findings
-                more[verdict.name] = verdict.said
+            findings.append(finding(f"loading {name} failed: {error.reason}", error.way_out, source=name))
+    try:
+        more["computed"] = _compute(stack, copy, worker, say)
+    except OpsError as error:
+        findings.append(finding(f"computing the models failed: {error.reason}", error.way_out))
+    else:
+        for check in (audits, contracts) if stack.config.contracts else (audits,):
+            verdict = check(copy, say)
+            findings += verdict.findings
+            more[verdict.name] = verdict.said
     said = f"{len(more['loaded'])} sources loaded, {len(more.get('computed', []))} models computed"
     return Verdict("smoke", said, tuple(findings), more)
 
 
-def _compute(stack: Stack, copy: Stack, say: Say) -> list[str]:
+def _compute(stack: Stack, copy: Stack, worker: Worker, say: Say) -> list[str]:
     today = stack.today()
-    with sqlmesh_worker(copy, "sqlmesh_apply", env=_moved(stack, copy)) as worker:
-        done = worker.call(
-            "compute",
-            say,
-            **project(copy),
-            environment=copy.config.sqlmesh.environment,
-            start=(today - timedelta(days=DAYS)).isoformat(),
-            end=(today - timedelta(days=1)).isoformat(),
-            inside=str(copy.root),
-            keep_history=False,
-            now=fixed_now(stack),
-        )
+    done = worker.call(
+        "compute",
+        say,
+        **project(copy),
+        environment=copy.config.sqlmesh.environment,
+        start=(today - timedelta(days=DAYS)).isoformat(),
+        end=(today - timedelta(days=1)).isoformat(),
+        keep_history=False,
+        now=fixed_now(stack),
+    )
+    worker.close()
     return cast("list[str]", done["computed"])
+
+
+def _stamps(stack: Stack) -> dict[str, tuple[int, int]]:
+    """Size and time of every database file and WAL of the stack itself."""
+    files = [name for path in stack.duckdb_files for name in (path, path.with_name(f"{path.name}.wal"))]
+    return {stack.relative(f): (f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.exists()}
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +14,7 @@ from ops_tasks.systems.worker import Worker, require
 
 Say = Callable[[str], None]
 Finding = Mapping[str, Any]
+ABSENT = "does not exist"
 NO_CONTRACTS = "write `contracts: {path, data_source}` into the ops: section"
 
 
@@ -74,7 +75,13 @@ def contracts(
                 kinds=["freshness"] if freshness else None,
             ),
         )
-    return _judge(stack, name, results)
+    verdict = _judge(stack, name, results)
+    if environment is None:
+        return verdict
+    # SQLMesh leaves models without changes out of a development environment, unless it is told otherwise.
+    hint = f"sqlmesh plan {environment} --include-unmodified"
+    hinted = (dict(f) | {"way_out": hint} if f["reason"].endswith(ABSENT) else f for f in verdict.findings)
+    return replace(verdict, findings=tuple(hinted))
 
 
 def audits(stack: Stack, say: Say) -> Verdict:

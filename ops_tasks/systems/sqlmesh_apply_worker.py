@@ -41,25 +41,34 @@ def apply(
     return found
 
 
+def stays_inside(project: str, folder: str) -> None:
+    """Refuse a project whose configuration names databases by absolute path: a copy of it would write to them."""
+    configs = load_configs(None, Config, [project])
+    for config in configs.values():
+        for gateway in cast("dict[str, Any]", config.gateways).values():
+            for path in (*_paths(gateway.connection), *_paths(gateway.state_connection)):
+                if not Path(path).resolve().is_relative_to(Path(folder).resolve()):
+                    raise UsageError(
+                        f"the SQLMesh configuration names {path}, which is outside the copy",
+                        "let it find its databases relative to the project",
+                    )
+
+
 def compute(
     project: str,
     gateway: str | None,
     environment: str,
     start: str,
     end: str,
-    inside: str | None = None,
     keep_history: bool = True,
     now: str | None = None,
 ) -> dict[str, Any]:
     """Apply what is on disk and due, then compute the models once more for `[start, end]`.
 
     An ordinary plan computes nothing on a day on which everything has run already, however new the raw data is.
-    `keep_history` leaves out the kinds whose restatement rebuilds all history from whatever raw still holds. `inside`
-    is a folder: the project's databases must all be in it, or nothing is done. Returns the short names of the models
-    that were `computed` and `left`.
+    `keep_history` leaves out the kinds whose restatement rebuilds all history from whatever raw still holds. Returns
+    the short names of the models that were `computed` and `left`.
     """
-    if inside is not None:
-        _check_inside(project, inside)
     context = context_of(project, gateway, read_only=False)
     applied = context.plan(environment, no_prompts=True, auto_apply=False, no_diff=True, execution_time=now)
     done = {missing.snapshot_id.name for missing in applied.missing_intervals}
@@ -84,19 +93,6 @@ def compute(
         context.apply(made.copy(update={"restatements": kept}))
         done |= {identity.name for identity in kept}
     return {"computed": sorted(map(short, done)), "left": sorted(short(name) for name in models.keys() - done)}
-
-
-def _check_inside(project: str, folder: str) -> None:
-    """Refuse a project whose configuration names databases by absolute path: a copy of it would write to them."""
-    configs = load_configs(None, Config, [project])
-    for config in configs.values():
-        for gateway in cast("dict[str, Any]", config.gateways).values():
-            for path in (*_paths(gateway.connection), *_paths(gateway.state_connection)):
-                if not Path(path).resolve().is_relative_to(Path(folder).resolve()):
-                    raise UsageError(
-                        f"the SQLMesh configuration names {path}, which is outside the copy",
-                        "let it find its databases relative to the project",
-                    )
 
 
 def _paths(connection: Any) -> list[str]:
