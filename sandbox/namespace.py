@@ -211,6 +211,22 @@ def down(_c: Context, *, dir: str = "", remove: bool = False, json: bool = False
     _finish("sandbox.down", body, json=json)
 
 
+@_task(help={"dir": "Folder to rehearse in; anything there is replaced (default: a temporary one).", "json": JSON})
+def drill(_c: Context, *, dir: str = "", json: bool = False) -> None:
+    """Rehearse an incident from beginning to end: load, break, diagnose, refuse, backfill, verify, kill, undo.
+
+    Example: inv sandbox.drill
+    """
+
+    def body(say: Told) -> Answer:
+        from sandbox.drill import run
+
+        stages = run(Path(dir).expanduser().resolve() if dir else None, say)
+        return "ok", {"steps": [asdict(stage) for stage in stages]}
+
+    _finish("sandbox.drill", body, json=json)
+
+
 def _finish(name: str, body: Callable[[Told], Answer], *, json: bool) -> None:
     """Run a task's body, print, and leave with its exit code."""
     stream = sys.stderr if json else sys.stdout
@@ -260,4 +276,4 @@ def _span(days: tuple[date, ...]) -> str:
     return str(days[0]) if len(days) == 1 else f"{len(days)} days, {days[0]} to {days[-1]}"
 
 
-namespace = Collection("sandbox", up, break_, fault, truth, down)
+namespace = Collection("sandbox", up, break_, fault, truth, down, drill)

@@ -25,7 +25,7 @@ MODELS = {
     "ebird.fct_daily_bird_observations": ("ebird.int_observations_enriched", "ebird.int_daily_effort"),
     "ebird.dim_species": ("ebird_staging.stg_taxonomy", "ebird.int_observations_enriched"),
     "ebird.species_latest": ("ebird.int_observations_enriched",),
-    "ebird.species_status_history": ("ebird_staging.stg_taxonomy",),
+    "ebird.species_status_history": ("ebird_staging.stg_taxonomy", "ebird.dim_species"),
     "noaa.fct_daily_weather": ("noaa_staging.stg_daily_weather",),
     "usgs.fct_daily_streamflow": ("usgs_staging.stg_daily_values",),
     "analytics.fct_species_environment_daily": (
