@@ -91,6 +91,7 @@ MARTS = (
         "SELECT species_code, day_date, n_observations, total_count FROM databox.ebird.species_latest",
         day=None,
     ),
+    # Current rows without `sighted`: SQLMesh restates no SCD model, so that column may rightly lag behind a backfill.
     Table(
         "ebird.species_status_history",
         "databox",
