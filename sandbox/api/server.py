@@ -109,7 +109,10 @@ def _listen(port: int, handler: type[BaseHTTPRequestHandler]) -> _Server:
 
 
 def run(folder: Path) -> None:
-    """Serve until SIGTERM or SIGINT; the port of an earlier run is taken again where it is free."""
+    """Serve until SIGTERM or SIGINT, or until the folder is gone or has another server.
+
+    The port of an earlier run is taken again where it is free.
+    """
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _set(stop))
@@ -117,7 +120,7 @@ def run(folder: Path) -> None:
         sys.stderr.write(f"serving {folder} on {url}\n")
         sys.stderr.flush()
         while not stop.wait(1.0):
-            if not folder.is_dir():
+            if (_address(folder) or {}).get("pid") != os.getpid():
                 return
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -247,6 +248,20 @@ def test_a_detached_server_starts_stops_and_comes_back(tmp_path: Path) -> None:
     finally:
         server.stop(tmp_path)
     assert not server.stop(tmp_path), "nothing is left to stop"
+
+
+def test_a_server_ends_with_its_folder(tmp_path: Path) -> None:
+    """Also when another stack takes the folder's place at once."""
+    folder = tmp_path / "stack"
+    states.write(folder, STATE)
+    url = server.start(folder)
+    shutil.rmtree(folder)
+    states.write(folder, STATE)
+    until = time.monotonic() + 10
+    with pytest.raises(OSError, match="refused"):
+        while time.monotonic() < until:
+            get(url, "healthz")
+            time.sleep(0.1)
 
 
 def test_a_foreign_server_is_not_taken_for_ours(api: tuple[Path, str]) -> None:
