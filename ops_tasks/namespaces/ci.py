@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from invoke.context import Context
 
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal
+
+if TYPE_CHECKING:
+    from ops_tasks.scenarios.verify import Verdict
 
 
 @ops_task("ci")
@@ -16,19 +21,18 @@ def ci(c: Context, stack: str = "", *, terminal: Terminal) -> Document:
     Example: invoke ci --stack=.sandbox/stack --json
     """
     from ops_tasks.namespaces.verify import document, tell
-    from ops_tasks.scenarios.verify import audits, contracts, drift, unit_tests
+    from ops_tasks.scenarios.verify import audits, contracts, drift, lost_databases, sqlmesh, unit_tests
     from ops_tasks.stack import find
 
     found = find(stack)
-    verdicts = [
-        tell(terminal, title, lambda say, check=check: check(found, say))
-        for title, check in (
-            ("Unit tests", unit_tests),
-            ("State against warehouse", drift),
-            ("Audits", audits),
-            ("Contracts", contracts),
-        )
-    ]
+    checks = (("Unit tests", unit_tests), ("State against warehouse", drift), ("Audits", audits))
+    verdicts: list[Verdict] = []
+    if not lost_databases(found):
+        with sqlmesh(found) as worker:
+            verdicts = [
+                tell(terminal, title, lambda say, check=check: check(found, say, worker)) for title, check in checks
+            ]
+    verdicts.append(tell(terminal, "Contracts", lambda say: contracts(found, say)))
     return document("ci", *verdicts)
 
 

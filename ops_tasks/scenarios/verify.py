@@ -84,11 +84,11 @@ def contracts(
     return replace(verdict, findings=tuple(hinted))
 
 
-def audits(stack: Stack, say: Say) -> Verdict:
+def audits(stack: Stack, say: Say, shared: Worker | None = None) -> Verdict:
     """Run the SQLMesh audits of every deployed model; a model set of which no audit ran is not healthy."""
     if lost := lost_databases(stack):
         return Verdict("audit", "not run", lost, {})
-    with sqlmesh(stack) as worker:
+    with sqlmesh(stack, shared=shared) as worker:
         found = worker.call(
             "audits", say, **project(stack), environment=stack.config.sqlmesh.environment, now=fixed_now(stack)
         )
@@ -111,11 +111,11 @@ def audits(stack: Stack, say: Say) -> Verdict:
     return Verdict("audit", said, tuple(findings), {"ran": len(ran), "skipped": skipped, **found})
 
 
-def drift(stack: Stack, say: Say) -> Verdict:
+def drift(stack: Stack, say: Say, shared: Worker | None = None) -> Verdict:
     """Compare SQLMesh's state with the tables and views of every environment."""
     if lost := lost_databases(stack):
         return Verdict("drift", "not run", lost, {})
-    with sqlmesh(stack) as worker:
+    with sqlmesh(stack, shared=shared) as worker:
         found = worker.call("drift", say, **project(stack))
     problems = cast("list[dict[str, Any]]", found["problems"])
     findings = tuple(
@@ -130,9 +130,9 @@ def drift(stack: Stack, say: Say) -> Verdict:
     return Verdict("drift", said, findings, found)
 
 
-def unit_tests(stack: Stack, say: Say) -> Verdict:
+def unit_tests(stack: Stack, say: Say, shared: Worker | None = None) -> Verdict:
     """Run the SQLMesh project's own unit tests; none at all is a finding."""
-    with sqlmesh(stack) as worker:
+    with sqlmesh(stack, shared=shared) as worker:
         found = worker.call("unit_tests", say, **project(stack))
     findings = [finding(problem) for problem in found["problems"]]
     if not found["run"]:
@@ -141,8 +141,16 @@ def unit_tests(stack: Stack, say: Say) -> Verdict:
 
 
 @contextmanager
-def sqlmesh(stack: Stack, system: str = "sqlmesh_checks", **options: Any) -> Generator[Worker]:
-    """A SQLMesh worker in the project's folder; one that only reads refuses while somebody else writes."""
+def sqlmesh(
+    stack: Stack, system: str = "sqlmesh_checks", shared: Worker | None = None, **options: Any
+) -> Generator[Worker]:
+    """A SQLMesh worker in the project's folder; one that only reads refuses while somebody else writes.
+
+    With `shared` it is that one, which has loaded the project already and stays open.
+    """
+    if shared is not None:
+        yield shared
+        return
     require("sqlmesh", "sqlmesh")
     with Worker(system, cwd=stack.project, **options) as worker:
         if system == "sqlmesh_checks":

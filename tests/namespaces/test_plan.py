@@ -41,7 +41,7 @@ def edit(sandbox: Sandbox, model: str, old: str, new: str) -> None:
 
 def bad_change(sandbox: Sandbox) -> None:
     """A change that SQLMesh accepts and a contract does not."""
-    edit(sandbox, "ebird/dim_species.sql", "  t.taxon_order,", "  t.taxon_order,\n  1 AS extra,")
+    edit(sandbox, "noaa/fct_daily_weather.sql", "  prcp_mm,", "  prcp_mm,\n  1 AS extra,")
 
 
 def good_change(sandbox: Sandbox) -> None:
@@ -62,10 +62,10 @@ def test_plans_are_shown_and_nothing_is_written(sandbox: Sandbox) -> None:
     reset = sandbox.invoke("db.reset", "--plan")
     dagster = sandbox.invoke("dagster.dev", "--plan")
     assert [done.code for done in (prod, dev, promote, refresh, reset, dagster)] == [0] * 6
-    assert prod.document["modified"] == ["ebird.dim_species"]
+    assert "noaa.fct_daily_weather" in prod.document["modified"]
     assert "Directly Modified" in prod.document["text"]
-    assert "ebird__mine.dim_species" in dev.document["text"]
-    assert {effect["object"] for effect in promote.document["effects"]} >= {"ebird.dim_species"}
+    assert "noaa__mine.fct_daily_weather" in dev.document["text"]
+    assert {effect["object"] for effect in promote.document["effects"]} >= {"noaa.fct_daily_weather"}
     assert [step["name"] for step in refresh.document["steps"]] == [
         "snapshot",
         "load ebird",

@@ -1,0 +1,48 @@
+"""`dagster.dev` becomes Dagster itself: its own home, its own signals."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 90.0
+
+
+def test_it_serves_records_into_the_stack_and_ends_on_a_signal(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    command = [sys.executable, "-m", "invoke", "dagster.dev", f"--stack={sandbox.folder}", f"--port={port}"]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        answered = _answers(f"http://127.0.0.1:{port}/server_info", process)
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=PATIENCE)
+    assert answered, said
+    assert process.returncode == 0, said
+    assert (sandbox.folder / ".dagster/history").is_dir()
+
+
+def _answers(url: str, process: subprocess.Popen[str]) -> bool:
+    until = time.monotonic() + PATIENCE
+    while process.poll() is None and time.monotonic() < until:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http URL
+                return answer.status == 200
+        except OSError:
+            time.sleep(0.2)
+    return False
