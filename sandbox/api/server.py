@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import FrameType
@@ -137,7 +137,7 @@ def alive(folder: Path) -> str | None:
     try:
         connection.request("GET", "/healthz")
         told = json.loads(connection.getresponse().read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, HTTPException):
         return None
     finally:
         connection.close()
