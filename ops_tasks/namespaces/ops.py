@@ -68,8 +68,8 @@ def backfill(
     found = find(stack)
     names = check_sources(found, source)
     window = parse(start, end, found.today())
-    refuse_unless_free(found)
     with Observer(found) as observer:
+        refuse_unless_free(found)
         seen = survey(observer, names)
         flags = scenario.symptoms(found, seen)
         report.show_days(terminal, seen, flags)

@@ -69,6 +69,7 @@ class Plan:
 
     `arguments` are enough to build the same plan again (a retry does); `snapshot` names the step after which there is
     something to put back; `put_back` restores the whole state set and returns evidence, raising when it cannot.
+    `release` ends every process that the steps have started (by force after a failure, before anything is put back).
     """
 
     task: str
@@ -78,6 +79,7 @@ class Plan:
     steps: tuple[Step, ...]
     snapshot: str
     put_back: Callable[[Run], Result]
+    release: Callable[[bool], None] = lambda _kill: None
     effects: tuple[Effect, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = field(default_factory=tuple)

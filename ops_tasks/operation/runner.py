@@ -72,6 +72,7 @@ def run(
         results[step.name] = result
         seconds[step.name] = round(time.monotonic() - began, 3)
         say("done", step.title, seconds[step.name])
+    plan.release(False)
     journal.append("succeeded", seconds=seconds)
     journal.close()
     return Outcome(plan.operation, "succeeded", results, seconds)
@@ -85,6 +86,7 @@ def _put_back(
     outcome = Outcome(plan.operation, status, told.results, seconds, failed.name, reason, way_out)
     with _deaf():
         try:
+            plan.release(True)
             journal.append("failed", failed.name, reason=reason, way_out=way_out)
             evidence: Result = {"nothing_changed": True}
             if plan.snapshot in told.results:

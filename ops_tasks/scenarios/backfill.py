@@ -16,6 +16,7 @@ from ops_tasks.scenarios.undo import Undo, plan_undo
 from ops_tasks.scenarios.window import Flag, Window
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
+from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.load import argv, window_words
 
 TASK = "ops.backfill"
@@ -34,11 +35,12 @@ def diagnose(observer: Observer, seen: Survey, window: Window, options: Options,
 def recover(stack: Stack, found: Facts) -> Plan:
     """Snapshot, load beside the live tables, judge, exchange, restate everything in between, prove, validate."""
     start, end = found.window.start, found.window.end
+    crew = Crew(stack.root)
     loads = [
         Step(
             f"load {reload.source}",
             f"Load {reload.source} for {found.window} beside the live tables",
-            lambda run, reload=reload: steps.load(stack, found, reload, run),
+            lambda run, reload=reload: steps.load(stack, found, reload, crew, run),
             equivalent=f"{window_words(stack.source(reload.source).window, start, end, found.today)} "
             f"{_command(stack, reload)}".strip(),
         )
@@ -48,7 +50,7 @@ def recover(stack: Stack, found: Facts) -> Plan:
         Step(
             f"exchange {reload.source}",
             f"Exchange the window in {reload.catalog}, child tables along, in one transaction",
-            lambda run, reload=reload: steps.exchange(stack, found, reload, run),
+            lambda run, reload=reload: steps.exchange(stack, found, reload, crew, run),
         )
         for reload in found.reloads
     ]
@@ -62,45 +64,48 @@ def recover(stack: Stack, found: Facts) -> Plan:
             Step(
                 "snapshot",
                 f"Take and verify the snapshot {found.snapshot}",
-                lambda run: steps.snapshot(stack, found, run),
+                lambda run: steps.snapshot(stack, found, crew, run),
                 equivalent=f"invoke snapshot.create --name={found.snapshot}",
             ),
-            Step("measure before", "Count and fingerprint every table", lambda run: steps.before(stack, found, run)),
+            Step(
+                "measure before", "Count and fingerprint every table", lambda run: steps.before(stack, found, crew, run)
+            ),
             *loads,
-            Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, run)),
+            Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, crew, run)),
             *exchanges,
             Step(
                 "restate",
                 f"Restate {len(found.restatements)} models",
-                lambda run: steps.restate(stack, found, run),
+                lambda run: steps.restate(stack, found, crew, run),
                 check=validation.audits_passed,
                 equivalent=f"sqlmesh plan {project.environment} --start {start} --end {end} "
                 + " ".join(f"--restate-model '{found.names[name]}'" for name in found.restate),
             ),
-            *validate(stack, found),
+            *validate(stack, found, crew),
         ),
         snapshot="snapshot",
         put_back=lambda run: put_back(stack, found, run),
+        release=lambda kill: crew.release(kill=kill),
         effects=tuple(_effects(found)),
         notes=found.notes,
         refusals=found.refusals,
     )
 
 
-def validate(stack: Stack, found: Facts) -> tuple[Step, ...]:
+def validate(stack: Stack, found: Facts, crew: Crew) -> tuple[Step, ...]:
     """Prove that only the window changed, then hold the marts to their contracts (audits ran with the restatement)."""
     prove = Step(
         "compare",
         "Count and fingerprint again; prove the rest untouched",
-        lambda run: validation.compared(stack, found, run),
+        lambda run: validation.compared(stack, found, crew, run),
     )
-    seal = Step("seal", "Note the state of every file", lambda run: steps.seal(stack, run))
+    seal = Step("seal", "Note the state of every file", lambda run: steps.seal(stack, crew, run))
     if not found.contracts:
         return (prove, seal)
     contracts = Step(
         "contracts",
         f"Verify {len(found.contracts)} contracts",
-        lambda run: validation.contracts(stack, found, run),
+        lambda run: validation.contracts(stack, found, crew, run),
         check=validation.contracts_passed,
         equivalent="\n".join(f"soda contract verify --contract {file}" for file in found.contracts),
     )

@@ -37,18 +37,16 @@ def check_sources(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
 def survey(observer: Observer, names: tuple[str, ...]) -> Survey:
     """Look at the live stack; see `Survey`. Raises `UsageError` when a source's tables are not there."""
     stack = observer.stack
-    inspected = observer.sqlmesh("inspect")
     found = observer.duck("catalog")
     columns: dict[str, dict[str, str]] = found["columns"]
-    schemas = {
-        name: observer.duck("dlt_schema", database=config.catalog, dataset=config.dataset)
-        for name, config in stack.config.sources.items()
-    }
+    datasets = {name: [config.catalog, config.dataset] for name, config in stack.config.sources.items()}
+    schemas = observer.duck("dlt_schemas", datasets=datasets)
     raw = raw_tables(stack, schemas, columns)
     for name in names:
         if not any(table.source == name and table.date_column for table in raw):
             config = stack.source(name)
             raise UsageError(f"{name}: no raw table in {config.catalog}.{config.dataset}", "load it once first")
+    inspected = observer.sqlmesh("inspect")
     models: dict[str, Any] = inspected["models"]
     touched = [table.quoted for table in raw if table.source in names and table.date_column]
     affected = tuple(downstream(models, touched))

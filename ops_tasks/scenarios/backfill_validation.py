@@ -13,7 +13,8 @@ from ops_tasks.scenarios.backfill_steps import AFTER, BEFORE, measure, measured
 from ops_tasks.scenarios.compare import compare
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
-from ops_tasks.systems.worker import Worker, require
+from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.worker import require
 
 REPORT = "comparison.json"
 
@@ -25,10 +26,10 @@ def audits_passed(_run: Run, result: Result) -> None:
             raise StepFailed(f"audit {audit['audit']} of {audit['model']} found {audit['failures']} rows")
 
 
-def compared(stack: Stack, found: Facts, run: Run) -> Result:
+def compared(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Measure again, compare with before, and raise when anything changed that had no right to."""
     databases = {name: str(path) for name, path in stack.databases.items()}
-    told = measure(stack, found, run, databases, AFTER)
+    told = measure(found, crew.on(run.log, run.held), run, databases, AFTER)
     loss = found.options.allow_history_loss
     result = compare(measured(run, BEFORE), measured(run, AFTER), found.roles, found.window, allow_history_loss=loss)
     changes = [asdict(change) for change in result.changes]
@@ -38,16 +39,17 @@ def compared(stack: Stack, found: Facts, run: Run) -> Result:
     return {**told, "changed": len(result.changes) - result.untouched, "untouched": result.untouched}
 
 
-def contracts(stack: Stack, found: Facts, run: Run) -> Result:
+def contracts(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Verify the contracts of every restated model; those that fail are also tried on the snapshot."""
     require("soda_core", "soda")
     databases = {name: str(path) for name, path in stack.databases.items()}
-    verdicts = _verify(stack, found.contracts, found, run, databases)
+    hands = crew.on(run.log, run.held)
+    verdicts = _verify(stack, found.contracts, found, hands, run, databases)
     failed = tuple(file for file, verdict in zip(found.contracts, verdicts, strict=True) if not verdict["passed"])
     earlier: list[dict[str, Any]] = []
     if failed:
         copies = snapshots.databases_in(stack, snapshots.folder_of(stack, found.snapshot))
-        earlier = _verify(stack, failed, found, run, copies)
+        earlier = _verify(stack, failed, found, hands, run, copies)
     return {"contracts": verdicts, "failed_before": [v["dataset"] for v in earlier if not v["passed"]]}
 
 
@@ -61,21 +63,19 @@ def contracts_passed(_run: Run, result: Result) -> None:
 
 
 def _verify(
-    stack: Stack, files: tuple[str, ...], found: Facts, run: Run, databases: dict[str, str]
+    stack: Stack, files: tuple[str, ...], found: Facts, hands: Crew, run: Run, databases: dict[str, str]
 ) -> list[dict[str, Any]]:
     config = stack.config.contracts
     if config is None:
         raise StepFailed("the stack has no contracts")
-    with Worker("soda", cwd=stack.root, log=run.log, held=run.held) as soda:
-        return cast(
-            "list[dict[str, Any]]",
-            soda.call(
-                "check",
-                run.say,
-                contract_files=[str(stack.root / file) for file in files],
-                databases=databases,
-                data_source=config.data_source,
-                main_catalog=found.main_catalog,
-                now=None if stack.config.clock is None else stack.now().isoformat(),
-            ),
-        )
+    verdicts = hands.call(
+        "soda",
+        "check",
+        run.say,
+        contract_files=[str(stack.root / file) for file in files],
+        databases=databases,
+        data_source=config.data_source,
+        main_catalog=found.main_catalog,
+        now=None if stack.config.clock is None else stack.now().isoformat(),
+    )
+    return cast("list[dict[str, Any]]", verdicts)

@@ -79,13 +79,14 @@ def catalog(databases: dict[str, str]) -> Catalog:
         return Catalog(columns=_columns(connection), tables=[".".join(name) for name in _tables(connection)])
 
 
-def dlt_schema(databases: dict[str, str], database: str, dataset: str) -> dict[str, Any]:
-    """Return table -> `{parent, resource, write_disposition, primary_key}` as dlt wrote it down last.
+def dlt_schemas(databases: dict[str, str], datasets: dict[str, tuple[str, str]]) -> dict[str, dict[str, Any]]:
+    """Return source -> table -> `{parent, resource, write_disposition, primary_key}` as dlt wrote it down last.
 
-    dlt keeps its schemas as JSON in `_dlt_version`, one row per version. Empty when there is no such table.
+    `datasets` is source -> (catalog, dataset). dlt keeps its schemas as JSON in `_dlt_version`, one row per version;
+    a source without that table has no tables here.
     """
     with attached(databases) as connection:
-        return _dlt_schema(connection, database, dataset)
+        return {name: _dlt_schema(connection, *where) for name, where in datasets.items()}
 
 
 def measure(databases: dict[str, str], tables: list[Table]) -> dict[str, Measured]:

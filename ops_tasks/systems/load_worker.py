@@ -12,14 +12,14 @@ from ops_tasks.systems.worker_main import progress
 KEPT = 5
 
 
-def run(command: list[str], cwd: str, env: dict[str, str]) -> dict[str, int]:
+def run(command: list[str], cwd: str, env: dict[str, str] | None = None) -> dict[str, int]:
     """Run `command` in `cwd` with `env` added, passing its output on; raises `StepFailed` with its last line."""
     last: deque[str] = deque(maxlen=KEPT)
     try:
         process = subprocess.Popen(
             command,
             cwd=cwd,
-            env=os.environ | env,
+            env=os.environ | (env or {}),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

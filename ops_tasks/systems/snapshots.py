@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, cast
 
 from ops_tasks.errors import Busy, Refused, StepFailed, UsageError, nearest
 from ops_tasks.stack import Stack
-from ops_tasks.systems.worker import Worker
+from ops_tasks.systems.crew import Crew
 
 SCHEMA = "ops-snapshot/1"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
@@ -40,15 +41,16 @@ class Snapshot:
     manifest: Mapping[str, Any]
 
 
-def holders(stack: Stack) -> list[dict[str, Any]]:
+def holders(stack: Stack, crew: Crew | None = None) -> list[dict[str, Any]]:
     """Return `{file, pid, command}` for every database of the stack that another process has open."""
-    with Worker("files", cwd=stack.root) as worker:
-        return cast("list[dict[str, Any]]", worker.call("holders", files=[str(path) for path in stack.duckdb_files]))
+    with _hands(stack, crew) as hands:
+        files = [str(path) for path in stack.duckdb_files]
+        return cast("list[dict[str, Any]]", hands.call("files", "holders", files=files))
 
 
-def refuse_foreign(stack: Stack) -> None:
+def refuse_foreign(stack: Stack, crew: Crew | None = None) -> None:
     """Raise `Busy`, naming the first other process that has one of the stack's databases open."""
-    found = holders(stack)
+    found = holders(stack, crew)
     if found:
         first = found[0]
         file = Path(first["file"]).name
@@ -80,12 +82,19 @@ def folder_of(stack: Stack, name: str) -> Path:
 
 
 def create(
-    stack: Stack, name: str, *, why: str, say: Say = _quiet, log: Path | None = None, held: tuple[int, ...] = ()
+    stack: Stack,
+    name: str,
+    *,
+    why: str,
+    say: Say = _quiet,
+    crew: Crew | None = None,
+    log: Path | None = None,
+    held: tuple[int, ...] = (),
 ) -> Snapshot:
     """Take and verify a named snapshot of the whole state set.
 
-    Raises `Busy` while anybody has a database open for writing, `StepFailed` when a database is damaged or the disk
-    is too small; a half-made snapshot has no name and is removed.
+    Raises `Busy` while anybody has a database open for writing, `Refused` when a database is damaged or the disk is
+    too small; a half-made snapshot has no name and is removed. `log` and `held` are for a crew of its own.
     """
     check_name(name)
     final = folder_of(stack, name)
@@ -97,25 +106,18 @@ def create(
     making = final.with_name(f".{name}.making")
     shutil.rmtree(making, ignore_errors=True)
     (making / "files").mkdir(parents=True, mode=0o700)
+    databases = [stack.relative(path) for path in stack.duckdb_files]
+    folders = [stack.relative(folder) for folder in stack.folders]
+    copies = {"root": str(stack.root), "target": str(making / "files")}
     try:
-        with Worker("files", cwd=stack.root, log=log, held=held) as files:
-            databases = [stack.relative(path) for path in stack.duckdb_files]
-            folders = [stack.relative(folder) for folder in stack.folders]
-            entries = cast(
-                "list[dict[str, Any]]",
-                files.call(
-                    "copy_set",
-                    say,
-                    root=str(stack.root),
-                    target=str(making / "files"),
-                    files=databases,
-                    folders=folders,
-                ),
-            )
-            _judge(stack, making / "files", entries, log)
-            manifest = _manifest(stack, name, why, entries, databases, folders, making / "files", log)
-            files.call("publish", folder=str(making), final=str(final), manifest=manifest)
-            problems = files.call("verify", say, folder=str(final))["problems"]
+        with _hands(stack, crew, log, held) as hands:
+            hands.warm("duck")
+            copied = hands.call("files", "copy_set", say, **copies, files=databases, folders=folders)
+            entries = cast("list[dict[str, Any]]", copied)
+            _judge(making / "files", entries, hands)
+            manifest = _manifest(stack, name, why, entries, databases, folders, making / "files", hands)
+            hands.call("files", "publish", folder=str(making), final=str(final), manifest=manifest)
+            problems = hands.call("files", "verify", say, folder=str(final))["problems"]
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
@@ -139,11 +141,11 @@ def get(stack: Stack, name: str) -> Snapshot:
     return _read(folder)
 
 
-def verify(stack: Stack, name: str, say: Say = _quiet) -> list[str]:
+def verify(stack: Stack, name: str, say: Say = _quiet, crew: Crew | None = None) -> list[str]:
     """Read a snapshot back and compare it with its manifest; return what is wrong with it."""
     snapshot = get(stack, name)
-    with Worker("files", cwd=stack.root) as worker:
-        return cast("list[str]", worker.call("verify", say, folder=str(snapshot.folder))["problems"])
+    with _hands(stack, crew) as hands:
+        return cast("list[str]", hands.call("files", "verify", say, folder=str(snapshot.folder))["problems"])
 
 
 def restore(
@@ -154,6 +156,7 @@ def restore(
     consume: bool,
     only: list[str] | None = None,
     say: Say = _quiet,
+    crew: Crew | None = None,
     log: Path | None = None,
     held: tuple[int, ...] = (),
 ) -> dict[str, Any]:
@@ -162,27 +165,27 @@ def restore(
     `consume` moves the snapshot's files instead of copying them, for a disk without room. `only` names paths of the
     set (relative to the root). Raises `Busy` while anybody has a database open; can be repeated after a kill.
     """
-    with Worker("files", cwd=stack.root, log=log, held=held) as worker:
-        return cast(
-            "dict[str, Any]",
-            worker.call(
-                "restore",
-                say,
-                folder=str(folder_of(stack, name)),
-                root=str(stack.root),
-                quarantine=str(quarantine),
-                consume=consume,
-                only=only,
-            ),
+    with _hands(stack, crew, log, held) as hands:
+        done = hands.call(
+            "files",
+            "restore",
+            say,
+            folder=str(folder_of(stack, name)),
+            root=str(stack.root),
+            quarantine=str(quarantine),
+            consume=consume,
+            only=only,
         )
+    return cast("dict[str, Any]", done)
 
 
-def stamps(stack: Stack) -> dict[str, str]:
+def stamps(stack: Stack, crew: Crew | None = None) -> dict[str, str]:
     """Path -> sha256 of every file of the state set as it is now."""
-    with Worker("files", cwd=stack.root) as worker:
-        files = [stack.relative(path) for path in stack.duckdb_files]
-        folders = [stack.relative(folder) for folder in stack.folders]
-        return cast("dict[str, str]", worker.call("stamps", root=str(stack.root), files=files, folders=folders))
+    files = [stack.relative(path) for path in stack.duckdb_files]
+    folders = [stack.relative(folder) for folder in stack.folders]
+    with _hands(stack, crew) as hands:
+        found = hands.call("files", "stamps", root=str(stack.root), files=files, folders=folders)
+    return cast("dict[str, str]", found)
 
 
 def databases_in(stack: Stack, snapshot: Path) -> dict[str, str]:
@@ -191,7 +194,17 @@ def databases_in(stack: Stack, snapshot: Path) -> dict[str, str]:
     return {name: str(path) for name, path in copies.items() if path.is_file()}
 
 
-def _judge(stack: Stack, copies: Path, entries: list[dict[str, Any]], log: Path | None) -> None:
+@contextmanager
+def _hands(stack: Stack, crew: Crew | None, log: Path | None = None, held: tuple[int, ...] = ()) -> Generator[Crew]:
+    """The crew that was given, or one for this call alone."""
+    if crew is not None:
+        yield crew
+        return
+    with Crew(stack.root, log, held) as own:
+        yield own
+
+
+def _judge(copies: Path, entries: list[dict[str, Any]], hands: Crew) -> None:
     """A damaged database is no basis for anything: refuse, unless all its bad blocks are free ones."""
     for entry in entries:
         if entry["kind"] != "duckdb":
@@ -199,8 +212,7 @@ def _judge(stack: Stack, copies: Path, entries: list[dict[str, Any]], log: Path 
         if entry["problem"]:
             raise Refused(f"{entry['path']} is damaged: {entry['problem']}", "restore an older snapshot")
         if entry["bad_blocks"]:
-            with Worker("duck", cwd=stack.root, log=log) as duck:
-                unread = duck.call("full_scan", databases={"copy": str(copies / entry["path"])})
+            unread = hands.call("duck", "full_scan", databases={"copy": str(copies / entry["path"])})
             if unread:
                 raise Refused(f"{entry['path']} is damaged: {unread[0]}", "restore an older snapshot")
 
@@ -213,18 +225,18 @@ def _manifest(
     databases: list[str],
     folders: list[str],
     copies: Path,
-    log: Path | None,
+    hands: Crew,
 ) -> dict[str, Any]:
     from ops_tasks.systems.git import commit
 
     state = None if stack.state_file is None else copies / stack.relative(stack.state_file)
-    with Worker("duck", cwd=stack.root, log=log) as duck:
-        described = duck.call(
-            "describe",
-            databases=databases_in(stack, copies.parent),
-            state=str(state) if state is not None and state.is_file() else None,
-            environment=stack.config.sqlmesh.environment,
-        )
+    described = hands.call(
+        "duck",
+        "describe",
+        databases=databases_in(stack, copies.parent),
+        state=str(state) if state is not None and state.is_file() else None,
+        environment=stack.config.sqlmesh.environment,
+    )
     return {
         "schema": SCHEMA,
         "name": name,

@@ -5,6 +5,7 @@ Facts are taken from the deployed snapshots, not from the files on disk: a resta
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -120,8 +121,10 @@ def _context(project: str, gateway: str | None, *, read_only: bool) -> Context:
         if not configs:
             raise UsageError(f"no SQLMesh configuration in {project}")
         if read_only:
-            cache = tempfile.TemporaryDirectory(prefix="ops-sqlmesh-")
+            cache = tempfile.TemporaryDirectory(prefix="ops-sqlmesh-", ignore_cleanup_errors=True)
             _kept["cache"] = cache
+            if (Path(project) / ".cache").is_dir():
+                shutil.copytree(Path(project) / ".cache", cache.name, dirs_exist_ok=True)
             for config in configs.values():
                 _make_read_only(config)
                 config.cache_dir = cache.name

@@ -9,7 +9,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from typing import IO, Any, cast
 
@@ -50,6 +50,12 @@ def _lines(source: int) -> Iterator[str]:
         yield from (line.decode() for line in whole)
 
 
+def _function(system: str, name: str) -> Callable[..., Any]:
+    """`swap` is a function of the worker's own module, `raw:swap` one of `raw_worker`."""
+    other, _, function = name.rpartition(":")
+    return cast("Callable[..., Any]", getattr(import_module(f"ops_tasks.systems.{other or system}_worker"), function))
+
+
 def main(system: str, descriptor: int) -> None:
     """Serve requests for `ops_tasks.systems.<system>_worker` until standard input ends."""
     global _answers
@@ -66,7 +72,7 @@ def main(system: str, descriptor: int) -> None:
         request = cast("dict[str, Any]", json.loads(line))
         busy.set()
         try:
-            _answer({"result": getattr(module, request["function"])(**request["arguments"])})
+            _answer({"result": _function(system, request["function"])(**request["arguments"])})
         except OpsError as error:
             _answer({"error": type(error).__name__, "reason": error.reason, "way_out": error.way_out})
         except Exception as error:  # noqa: BLE001 - a third-party error becomes the parent's StepFailed, trace in the log

@@ -1,0 +1,1 @@
+"""Measurements against what a person would do by hand; never part of the tests."""
