@@ -56,6 +56,14 @@ def _function(system: str, name: str) -> Callable[..., Any]:
     return cast("Callable[..., Any]", getattr(import_module(f"ops_tasks.systems.{other or system}_worker"), function))
 
 
+def _reason(error: BaseException) -> str:
+    """The first line of what it all began with: tools wrap their errors ("step extract failed") several times."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    first = next((line for line in str(error).splitlines() if line.strip()), "no message")
+    return f"{type(error).__name__}: {first.strip()}"
+
+
 def main(system: str, descriptor: int) -> None:
     """Serve requests for `ops_tasks.systems.<system>_worker` until standard input ends."""
     global _answers
@@ -77,8 +85,7 @@ def main(system: str, descriptor: int) -> None:
             _answer({"error": type(error).__name__, "reason": error.reason, "way_out": error.way_out})
         except Exception as error:  # noqa: BLE001 - a third-party error becomes the parent's StepFailed, trace in the log
             traceback.print_exc()
-            first = next((text for text in str(error).splitlines() if text.strip()), "no message")
-            _answer({"error": "StepFailed", "reason": f"{type(error).__name__}: {first.strip()}", "way_out": ""})
+            _answer({"error": "StepFailed", "reason": _reason(error), "way_out": ""})
         busy.clear()
     if hasattr(module, "close"):
         module.close()
