@@ -59,6 +59,7 @@ def backfill(
     Example: invoke ops.backfill --source=ebird --start=2026-04-18 --end=2026-04-20
     """
     from ops_tasks.report import backfill as report
+    from ops_tasks.report.plan import show_plan
     from ops_tasks.scenarios import backfill as scenario
     from ops_tasks.scenarios.backfill_diagnosis import check_sources, survey
     from ops_tasks.scenarios.backfill_facts import Options
@@ -85,7 +86,7 @@ def backfill(
         options = Options(allow_shrink, allow_history_loss, tuple(exclude))
         facts = scenario.diagnose(observer, seen, window, options, flags)
     made = scenario.recover(found, facts)
-    report.show_plan(terminal, made, facts)
+    show_plan(terminal, made, facts.free_bytes)
     more: dict[str, Any] = {"plan": scenario.summary(facts)}
     if made.refusals:
         reasons = [asdict(refusal) for refusal in made.refusals]
@@ -94,6 +95,7 @@ def backfill(
         return Document(scenario.TASK, "ok", findings=findings, steps=_steps(made), more=more)
     flags_given = " ".join(f"--source={name}" for name in names) + f" --start={window.start} --end={window.end}"
     if not agree(terminal, "Run this plan?", yes=yes, command=f"invoke ops.backfill {flags_given}"):
+        terminal.show("Nothing was changed.")
         return Document(scenario.TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
     with lock.held(found.home, scenario.TASK, facts.operation) as descriptor:
         refuse_unfinished(found)
@@ -114,9 +116,9 @@ def retry(
 
     Example: invoke ops.retry 3f9c2a
     """
-    from ops_tasks.report import backfill as report
-    from ops_tasks.scenarios import backfill as scenario
-    from ops_tasks.scenarios.backfill_facts import from_json
+    from ops_tasks.report.plan import show_plan
+    from ops_tasks.scenarios.registry import rebuild
+    from ops_tasks.systems.snapshots import free_bytes
 
     found = find(stack)
     record = read(found.home, operation)
@@ -125,9 +127,8 @@ def retry(
     if record.rollback_begun:
         raise Refused(f"a rollback of {operation} has begun", f"invoke ops.rollback {operation}")
     refuse_unless_free(found, finishing=operation)
-    facts = from_json(record.planned["arguments"])
-    made = scenario.recover(found, facts)
-    report.show_plan(terminal, made, facts, done=tuple(record.results))
+    made = rebuild(found, record)
+    show_plan(terminal, made, free_bytes(found), done=record.results)
     if plan:
         return Document("ops.retry", "ok", operation, steps=_steps(made, record))
     if not agree(terminal, "Go on?", yes=yes, command=f"invoke ops.retry {operation}"):
@@ -264,11 +265,15 @@ def _run(
 
 
 def _changes(stack: Stack, plan: Plan, terminal: Terminal) -> list[Any]:
+    """What a backfill has written down of its own effects; other tasks have no such list."""
     from ops_tasks.report.backfill import show_changes
     from ops_tasks.scenarios.backfill_facts import from_json
     from ops_tasks.scenarios.backfill_validation import REPORT
 
-    changes: list[Any] = json.loads((operations(stack.home) / plan.operation / REPORT).read_text(encoding="utf-8"))
+    file = operations(stack.home) / plan.operation / REPORT
+    if not file.is_file():
+        return []
+    changes: list[Any] = json.loads(file.read_text(encoding="utf-8"))
     terminal.show()
     show_changes(terminal, changes, from_json(plan.arguments).window)
     return changes

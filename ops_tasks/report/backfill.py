@@ -1,4 +1,4 @@
-"""How a backfill is shown: the days, the plan, and what changed."""
+"""How a backfill is shown: the days before, and what changed."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from ops_tasks.operation.plan import Plan
-from ops_tasks.report.terminal import Terminal, escape, size, sparkline
-from ops_tasks.scenarios.backfill_facts import Facts, Survey
+from ops_tasks.report.terminal import Terminal, escape, sparkline
+from ops_tasks.scenarios.backfill_facts import Survey
 from ops_tasks.scenarios.window import LOOKBACK, Flag, Window
 
 MOST_FLAGS = 6
@@ -34,26 +33,6 @@ def show_days(terminal: Terminal, seen: Survey, found: Iterable[Flag]) -> None:
         spark = sparkline([rows.get(day, 0) for day in days])
         table.add_row(name, f"[{colour}]{spark}[/{colour}]", f"[red]{words}{more}[/red]" if flags else "")
     terminal.show(table)
-
-
-def show_plan(terminal: Terminal, plan: Plan, facts: Facts, done: Sequence[str] = ()) -> None:
-    """Effects, steps, notes, and every reason to refuse."""
-    terminal.show()
-    terminal.show(f"[bold]Plan {plan.operation}: {escape(plan.title)}[/bold]")
-    for effect in plan.effects:
-        amount = f" [dim]{size(effect.bytes)} of {size(facts.free_bytes)} free[/dim]" if effect.bytes else ""
-        terminal.show(f"  ~ {escape(effect.object)}: {escape(effect.what)}{amount}")
-    for note in plan.notes:
-        terminal.show(f"  [yellow]![/yellow] {escape(note)}")
-    terminal.show("[bold]Steps[/bold]")
-    for number, step in enumerate(plan.steps, 1):
-        state = " [green](done)[/green]" if step.name in done else ""
-        terminal.show(f"  {number}. {escape(step.title)}{state}")
-        for line in filter(None, step.equivalent.splitlines()):
-            terminal.show(f"     [dim]$ {escape(line)}[/dim]")
-    for refusal in plan.refusals:
-        terminal.show(f"[red]✗[/red] {escape(refusal.reason)}")
-        terminal.show(f"  → {escape(refusal.way_out)}")
 
 
 def show_changes(terminal: Terminal, changes: Sequence[Mapping[str, Any]], window: Window) -> None:

@@ -1,0 +1,23 @@
+"""Which scenario builds the plan of which task: how a retry finds its way back."""
+
+from __future__ import annotations
+
+from ops_tasks.errors import UsageError
+from ops_tasks.operation.journal import Record
+from ops_tasks.operation.plan import Plan
+from ops_tasks.stack import Stack
+
+
+def rebuild(stack: Stack, record: Record) -> Plan:
+    """Build an operation's plan again from what its journal says."""
+    from ops_tasks.scenarios import backfill, refresh
+    from ops_tasks.scenarios.backfill_facts import from_json
+
+    task, arguments = str(record.planned.get("task")), record.planned.get("arguments", {})
+    if task == backfill.TASK:
+        return backfill.recover(stack, from_json(arguments))
+    if task == refresh.REFRESH:
+        return refresh.refresh(stack, arguments)
+    if task == refresh.PROMOTE:
+        return refresh.promote(stack, arguments)
+    raise UsageError(f"operation {record.operation} is of a task this version does not know: {task!r}")
