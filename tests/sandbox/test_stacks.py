@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -172,6 +174,29 @@ def test_a_failed_build_leaves_no_entry(tmp_path: Path, monkeypatch: pytest.Monk
         stacks.up(tmp_path / "stack", serve=False)
     assert not [path for path in (tmp_path / "cache").iterdir() if path.is_dir()]
     assert not (tmp_path / "stack").exists()
+
+
+def test_processes_that_want_the_same_stack_build_it_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads stand in for processes: each opens the lock file anew, and flock holds per opening."""
+    monkeypatch.setenv("OPS_SANDBOX_CACHE", str(tmp_path / "cache"))
+    wanted = Wanted(states.State(TODAY, 45), pinned=True)
+    built: list[Path] = []
+
+    def build(folder: Path, *_: object) -> None:
+        built.append(folder)
+        (folder / "first.txt").write_text("1")
+        time.sleep(0.2)
+        (folder / "second.txt").write_text("2")
+
+    def complete(_: int) -> tuple[bool, bool]:
+        folder, cached = cache.entry(wanted, lambda _stage, _seconds: None)
+        return cached, (folder / "second.txt").is_file()
+
+    monkeypatch.setattr(cache, "build", build)
+    with ThreadPoolExecutor(4) as pool:
+        seen = sorted(pool.map(complete, range(4)))
+    assert len(built) == 1
+    assert seen == [(False, True), (True, True), (True, True), (True, True)]
 
 
 def test_a_stack_works_where_it_was_copied_to(pinned: Path) -> None:
