@@ -40,9 +40,9 @@ STATUS = {"succeeded": "ok", "refused": "refused", "put_back": "put_back", "stop
 def backfill(
     _context: Context,
     source: Sequence[str],
+    exclude: Sequence[str],
     start: str = "",
     end: str = "",
-    exclude: Sequence[str] = (),
     plan: bool = False,
     yes: bool = False,
     allow_shrink: bool = False,

@@ -87,6 +87,7 @@ def _put_back(
     with _deaf():
         try:
             plan.release(True)
+            journal.close()  # on a full disk the reserve is the room in which everything is put back
             journal.append("failed", failed.name, reason=reason, way_out=way_out)
             evidence: Result = {"nothing_changed": True}
             if plan.snapshot in told.results:
@@ -94,7 +95,6 @@ def _put_back(
                 undo_outside(plan, told, failed)
                 evidence = plan.put_back(told)
             journal.append(status, **evidence)
-            journal.close()
         except Exception as second:  # noqa: BLE001 - a failed put-back leaves the operation stopped, and says so
             why, way = _words(second, journal)
             return Outcome(

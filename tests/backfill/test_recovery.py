@@ -40,6 +40,9 @@ def test_corrected_values_reach_every_mart_and_nothing_else_moves(sandbox: Sandb
     window = {(start + timedelta(days=n)).isoformat() for n in range(3)}
     assert set(changes["ebird.fct_daily_bird_observations"]["days"]) == window
     assert "computed_at" in changes["ebird.fct_daily_bird_observations"]["excluded"]
+    scd = "ebird.species_status_history (SCD_TYPE_2_BY_COLUMN) is not restated"
+    assert any(scd in note for note in document["plan"]["notes"])
+    assert not changes["ebird.species_status_history"]["changed"]
 
     undone = sandbox.invoke("ops.rollback", document["operation"], "--yes")
 

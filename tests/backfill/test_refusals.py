@@ -140,3 +140,11 @@ def test_a_history_that_raw_no_longer_has_is_not_rebuilt(sandbox: Sandbox) -> No
     ways = {finding["way_out"] for finding in ran.document["findings"]}
     assert all("--exclude=" in way and "--allow-history-loss" in way for way in ways)
     assert sandbox.hashes() == before
+
+    kept = ("--allow-history-loss", "--exclude=ebird.species_latest")
+    allowed = sandbox.backfill(*kept, start=day, end=day)
+
+    assert allowed.code == 0, allowed.err
+    changed = {change["table"] for change in allowed.document["changes"] if change["changed"]}
+    assert "ebird_staging.stg_observations" in changed
+    assert "ebird.species_latest" not in changed

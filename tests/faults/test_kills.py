@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -110,6 +109,28 @@ def test_killed_inside_a_step(sandbox: Sandbox, moment: Callable[[Path], bool]) 
     assert sandbox.differences() == []
 
 
+@pytest.mark.parametrize("way", ["rollback", "retry"])
+def test_a_loader_that_works_in_place_is_killed_in_the_middle(sandbox: Sandbox, way: str) -> None:
+    day = sandbox.today - timedelta(days=10)
+    before = sandbox.hashes()
+    sandbox.fault("corrected", "noaa", day, day)
+    words = ("ops.backfill", "--source=noaa", f"--start={day}", "--yes", "--allow-shrink")
+    raw = sandbox.folder / "data" / "raw_noaa.duckdb"
+    modified = raw.stat().st_mtime_ns
+
+    kill_when(sandbox, words, lambda: raw.exists() and raw.stat().st_mtime_ns != modified)
+
+    operation = sandbox.last_operation()
+    assert operation["status"] == "stopped"
+    assert operation["step"] == "load noaa"
+    finished = sandbox.invoke(f"ops.{way}", operation["operation"], "--yes")
+    assert finished.code == 0, finished.err
+    if way == "retry":
+        assert sandbox.differences() == []
+    else:
+        assert sandbox.hashes() == before
+
+
 def test_no_worker_outlives_a_killed_operation(sandbox: Sandbox) -> None:
     words = broken(sandbox)
     start, end = sandbox.today - timedelta(days=11), sandbox.today - timedelta(days=10)
@@ -179,7 +200,7 @@ def workers(sandbox: Sandbox) -> list[int]:
         if not entry.name.isdigit():
             continue
         try:
-            cwd, words = Path(os.readlink(entry / "cwd")), (entry / "cmdline").read_bytes()
+            cwd, words = (entry / "cwd").readlink(), (entry / "cmdline").read_bytes()
         except OSError:
             continue
         if b"worker_main" in words and cwd.is_relative_to(sandbox.folder):
