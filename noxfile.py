@@ -42,7 +42,7 @@ def drill(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """The whole suite on two processes; arguments after `--` go to pytest."""
     prepare(session, *GROUPS)
-    session.run("pytest", "-n", "2", "--dist", "loadfile", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
 
 
 @nox.session

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ops_tasks.errors import Refused
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, escape, size
+from ops_tasks.report.terminal import Terminal, escape
 
 if TYPE_CHECKING:
     from ops_tasks.operation.plan import Plan
@@ -34,14 +34,12 @@ def agreed(stack: Stack, task: str, operation: str, terminal: Terminal, question
         yield descriptor
 
 
-def show(terminal: Terminal, plan: Plan) -> None:
+def show(terminal: Terminal, stack: Stack, plan: Plan) -> None:
     """What a plan will change, and in which steps."""
-    terminal.show(f"[bold]{escape(plan.title)}[/bold] · operation {plan.operation}")
-    for effect in plan.effects:
-        much = f" ({size(effect.bytes)})" if effect.bytes is not None else ""
-        terminal.show(f"  {escape(effect.object)}: {escape(effect.what)}{much}")
-    for number, step in enumerate(plan.steps, 1):
-        terminal.show(f"  {number}. {escape(step.title)}")
+    from ops_tasks.report.plan import show_plan
+    from ops_tasks.systems.snapshots import free_bytes
+
+    show_plan(terminal, plan, free_bytes(stack))
 
 
 def outline(plan: Plan) -> Document:

@@ -58,7 +58,7 @@ def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, 
         return Document("promote", "ok", more={"changes": False})
     expected = {key: value for key, value in told.items() if key != "text"}
     made = planned(found, _arguments("promote", expected=expected))
-    show(terminal, made)
+    show(terminal, found, made)
     if plan:
         return outline(made)
     with agreed(found, made.task, made.operation, terminal, "Apply this?", yes=yes) as lock:
@@ -84,7 +84,7 @@ def full_refresh(
     if not found.config.sources:
         raise UsageError("no source is configured", "write `sources:` into the ops: section")
     made = refresh(found, _arguments("full_refresh", days=days))
-    show(terminal, made)
+    show(terminal, found, made)
     if plan:
         return outline(made)
     with agreed(found, made.task, made.operation, terminal, "Load everything?", yes=yes) as lock:

@@ -21,14 +21,14 @@ def load_in_small(copy: Stack, name: str, say: Say, env: Mapping[str, str]) -> d
     source = copy.source(name)
     with Worker("arrivals", cwd=copy.root) as worker:
         known: list[str] = worker.call("loads", raw=str(copy.databases[source.catalog]), dataset=source.dataset)
-    load(copy, name, say, env=env)
-    rows = _brought(copy, name, known)
-    if all(rows.values()):
-        return rows
-    there = _brought(copy, name, [])
-    with _without_past(copy, name):
         load(copy, name, say, env=env)
-        fresh = _brought(copy, name, [])
+        rows = _brought(copy, name, known, worker)
+        if all(rows.values()):
+            return rows
+        there = _brought(copy, name, [], worker)
+        with _without_past(copy, name):
+            load(copy, name, say, env=env)
+            fresh = _brought(copy, name, [], worker)
     silent = [table for table, count in there.items() if count and not rows[table] and not fresh[table]]
     if silent:
         raise StepFailed(f"it ended without an error and brought no row of {', '.join(silent)}")
@@ -51,14 +51,13 @@ def _without_past(copy: Stack, name: str) -> Generator[None]:
             past.rename(path)
 
 
-def _brought(copy: Stack, name: str, known: list[str]) -> dict[str, int]:
+def _brought(copy: Stack, name: str, known: list[str], worker: Worker) -> dict[str, int]:
     source = copy.source(name)
-    with Worker("arrivals", cwd=copy.root) as worker:
-        rows: dict[str, int] = worker.call(
-            "brought",
-            raw=str(copy.databases[source.catalog]),
-            dataset=source.dataset,
-            tables=list(source.tables),
-            known=known,
-        )
+    rows: dict[str, int] = worker.call(
+        "brought",
+        raw=str(copy.databases[source.catalog]),
+        dataset=source.dataset,
+        tables=list(source.tables),
+        known=known,
+    )
     return rows

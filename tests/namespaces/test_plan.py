@@ -126,6 +126,19 @@ def test_a_refresh_brings_corrections_and_is_put_back_when_a_source_fails(sandbo
     assert _missing(sandbox) == set()
 
 
+def test_a_killed_refresh_goes_on_where_it_stopped(sandbox: Sandbox) -> None:
+    killed = sandbox.killed("started", "compute", "full-refresh", "--yes")
+    assert killed.code == -9
+    blocked = sandbox.invoke("full-refresh", "--yes")
+    assert blocked.code == 5
+    operation = sandbox.last_operation()["operation"]
+    assert operation in reason(blocked.document)
+    done = sandbox.invoke("ops.retry", operation, "--yes")
+    assert done.code == 0, done.err
+    assert sandbox.last_operation()["status"] == "succeeded"
+    assert sandbox.differences() == []
+
+
 @pytest.mark.parametrize("task", CHANGING)
 def test_without_a_terminal_and_yes_nothing_is_done(sandbox: Sandbox, task: str) -> None:
     good_change(sandbox)
