@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from typing import Any, cast
 
 from invoke.collection import Collection
 from invoke.context import Context
-from invoke.tasks import task
+from invoke.tasks import task  # pyright: ignore[reportUnknownVariableType]
 
 from ops_tasks import ns as plugin
 
@@ -35,12 +36,13 @@ def hooks(c: Context) -> None:
 
 
 ns = Collection()
-for _name, _collection in plugin.collections.items():
-    ns.add_collection(_collection, name=_name)
-for _name, _task in plugin.tasks.items():
-    ns.add_task(_task, name=_name)
-ns.add_collection(Collection("dev", lock, hooks))
+_root, _plugin = cast("Any", ns), cast("Any", plugin)  # Invoke does not type what a collection holds
+for _name, _collection in _plugin.collections.items():
+    _root.add_collection(_collection, name=_name)
+for _name, _task in _plugin.tasks.items():
+    _root.add_task(_task, name=_name)
+_root.add_collection(Collection("dev", lock, hooks))
 if find_spec("sandbox") is not None:
     from sandbox.namespace import namespace as _sandbox
 
-    ns.add_collection(_sandbox, name="sandbox")
+    _root.add_collection(_sandbox, name="sandbox")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any, cast
+
 from invoke.collection import Collection
 from invoke.program import Program
 
@@ -16,18 +18,19 @@ def namespace(plugin: Collection) -> Collection:
 
     A task whose short name a collection or a top-level task already has is reached by its full name only.
     """
-    root = Collection()
-    for name, collection in plugin.collections.items():
+    # Invoke does not type what a collection holds.
+    given, root = cast("Any", plugin), cast("Any", Collection())
+    for name, collection in given.collections.items():
         root.add_collection(collection, name=name)
-    for name, task in plugin.tasks.items():
+    for name, task in given.tasks.items():
         root.add_task(task, name=name)
     taken = {*root.collections, *root.tasks}
-    short = plugin.collections[SHORT].tasks if SHORT in plugin.collections else {}
+    short = given.collections[SHORT].tasks if SHORT in given.collections else {}
     for name, task in short.items():
         if name not in taken:
             # As a default task is meant within its own collection only.
             root.add_task(task, name=name, default=False)
-    return root
+    return cast("Collection", root)
 
 
 def main() -> None:
