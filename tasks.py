@@ -36,7 +36,7 @@ def hooks(c: Context) -> None:
 
 
 ns = Collection()
-_root, _plugin = cast("Any", ns), cast("Any", plugin)  # Invoke does not type what a collection holds
+_root, _plugin = cast("Any", ns), plugin  # Invoke does not type what a collection holds
 for _name, _collection in _plugin.collections.items():
     _root.add_collection(_collection, name=_name)
 for _name, _task in _plugin.tasks.items():

@@ -25,7 +25,7 @@ def namespace(plugin: Collection) -> Collection:
     for name, task in given.tasks.items():
         root.add_task(task, name=name)
     taken = {*root.collections, *root.tasks}
-    short = given.collections[SHORT].tasks if SHORT in given.collections else {}
+    short: dict[str, Any] = given.collections[SHORT].tasks if SHORT in given.collections else {}
     for name, task in short.items():
         if name not in taken:
             # As a default task is meant within its own collection only.
