@@ -10,16 +10,17 @@ from ops_tasks.operation.journal import unfinished
 from ops_tasks.report.terminal import Terminal, confirm
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
+from ops_tasks.systems.crew import Crew
 
 
-def refuse_unless_free(stack: Stack, *, finishing: str | None = None) -> None:
+def refuse_unless_free(stack: Stack, *, finishing: str | None = None, crew: Crew | None = None) -> None:
     """Raise `Busy` while somebody holds the stack, `Stopped` while an earlier operation wants a decision.
 
     `finishing` is the stopped operation that this very task is about to finish.
     """
     lock.refuse_running(stack.home)
     refuse_unfinished(stack, finishing=finishing)
-    snapshots.refuse_foreign(stack)
+    snapshots.refuse_foreign(stack, crew)
 
 
 def refuse_unfinished(stack: Stack, *, finishing: str | None = None) -> None:

@@ -65,12 +65,16 @@ def backfill(
     from ops_tasks.scenarios.backfill_facts import Options
     from ops_tasks.scenarios.observer import Observer
     from ops_tasks.scenarios.window import clusters, parse
+    from ops_tasks.systems.crew import Crew
 
     found = find(stack)
     names = check_sources(found, source)
     window = parse(start, end, found.today())
-    with Observer(found) as observer:
-        refuse_unless_free(found)
+    with Crew(found.root) as crew:
+        observer = Observer(found, crew)
+        refuse_unless_free(found, crew=crew)
+        if yes and not plan and window is not None:
+            scenario.anticipate(found, names, window, crew)
         seen = survey(observer, names)
         flags = scenario.symptoms(found, seen)
         report.show_days(terminal, seen, flags)
@@ -85,21 +89,22 @@ def backfill(
             terminal.show(f"\nThe window found is [bold]{window}[/bold]{others}.")
         options = Options(allow_shrink, allow_history_loss, tuple(exclude))
         facts = scenario.diagnose(observer, seen, window, options, flags)
-    made = scenario.recover(found, facts)
-    show_plan(terminal, made, facts.free_bytes)
-    more: dict[str, Any] = {"plan": scenario.summary(facts)}
-    if made.refusals:
-        reasons = [asdict(refusal) for refusal in made.refusals]
-        return Document(scenario.TASK, "refused", findings=reasons, steps=_steps(made), more=more)
-    if plan:
-        return Document(scenario.TASK, "ok", findings=findings, steps=_steps(made), more=more)
-    flags_given = " ".join(f"--source={name}" for name in names) + f" --start={window.start} --end={window.end}"
-    if not agree(terminal, "Run this plan?", yes=yes, command=f"invoke ops.backfill {flags_given}"):
-        terminal.show("Nothing was changed.")
-        return Document(scenario.TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
-    with lock.held(found.home, scenario.TASK, facts.operation) as descriptor:
-        refuse_unfinished(found)
-        return _run(found, made, terminal, descriptor, more)
+        observer.close()
+        made = scenario.recover(found, facts, crew)
+        show_plan(terminal, made, facts.free_bytes)
+        more: dict[str, Any] = {"plan": scenario.summary(facts)}
+        if made.refusals:
+            reasons = [asdict(refusal) for refusal in made.refusals]
+            return Document(scenario.TASK, "refused", findings=reasons, steps=_steps(made), more=more)
+        if plan:
+            return Document(scenario.TASK, "ok", findings=findings, steps=_steps(made), more=more)
+        flags_given = " ".join(f"--source={name}" for name in names) + f" --start={window.start} --end={window.end}"
+        if not agree(terminal, "Run this plan?", yes=yes, command=f"invoke ops.backfill {flags_given}"):
+            terminal.show("Nothing was changed.")
+            return Document(scenario.TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
+        with lock.held(found.home, scenario.TASK, facts.operation) as descriptor:
+            refuse_unfinished(found)
+            return _run(found, made, terminal, descriptor, more)
 
 
 @ops_task("retry", public="ops.retry", positional=("operation",), help={"operation": "Id of a stopped operation."})

@@ -32,10 +32,17 @@ def diagnose(observer: Observer, seen: Survey, window: Window, options: Options,
     return facts(observer, seen, window, options, found)
 
 
-def recover(stack: Stack, found: Facts) -> Plan:
+def anticipate(stack: Stack, names: Sequence[str], window: Window, crew: Crew) -> None:
+    """Start the workers that the recovery will need while the diagnosis is at work; they touch nothing before it."""
+    crew.warm("sqlmesh", cwd=stack.project)
+    for name in names:
+        steps.warm_load(stack, name, window, crew)
+
+
+def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
     """Snapshot, load beside the live tables, judge, exchange, restate everything in between, prove, validate."""
     start, end = found.window.start, found.window.end
-    crew = Crew(stack.root)
+    crew = crew or Crew(stack.root)
     loads = [
         Step(
             f"load {reload.source}",

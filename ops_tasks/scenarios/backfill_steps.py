@@ -12,6 +12,7 @@ from ops_tasks.errors import Refused, StepFailed, UsageError
 from ops_tasks.operation.plan import Result, Run
 from ops_tasks.scenarios.backfill_facts import Facts, Reload
 from ops_tasks.scenarios.gate import from_worker, judge_source
+from ops_tasks.scenarios.window import Window
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 from ops_tasks.systems.crew import Crew
@@ -26,6 +27,9 @@ def snapshot(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Take the operation's snapshot; one that this operation took before it was killed is verified and used."""
     hands = crew.on(run.log, run.held)
     hands.warm("files")
+    for reload in found.reloads:
+        if not reload.in_place:
+            _begin_load(stack, found, reload, hands, run)
     try:
         taken = snapshots.get(stack, found.snapshot)
     except UsageError:
@@ -42,8 +46,10 @@ def before(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Measure the snapshot's copies: exactly what will be put back, and no lock on the live files."""
     copies = snapshots.databases_in(stack, snapshots.folder_of(stack, found.snapshot))
     hands = crew.on(run.log, run.held)
-    for reload in found.reloads:
-        _warm_load(stack, found, reload, hands)
+    hands.warm("sqlmesh", cwd=stack.project)
+    if not any(reload.in_place for reload in found.reloads):  # a loader at work in place wants the files to itself
+        project = stack.config.sqlmesh
+        hands.send("sqlmesh", "prepare", project=str(stack.project), gateway=project.gateway)
     return measure(found, hands, run, copies, BEFORE)
 
 
@@ -63,38 +69,47 @@ def measured(run: Run, name: str) -> dict[str, Any]:
 def load(stack: Stack, found: Facts, reload: Reload, crew: Crew, run: Run) -> Result:
     """Load the window of one source into a database file of its own; returns where that is."""
     hands = crew.on(run.log, run.held)
-    hands.warm("sqlmesh", cwd=stack.project)
     if reload.in_place:
         return _load_in_place(stack, found, reload, hands, run)
+    name = f"dlt {reload.source}"
+    if not hands.is_asked(name):
+        _begin_load(stack, found, reload, hands, run)
+    loaded = hands.receive(name, run.say)
+    hands.dismiss(name)
+    return {"staging": str(_staging_file(reload, run).relative_to(run.folder)), "rows": loaded["rows"]}
+
+
+def _begin_load(stack: Stack, found: Facts, reload: Reload, hands: Crew, run: Run) -> None:
+    """Let the source load into its own file; that changes nothing of the stack, so it may begin with the snapshot."""
+    staging = _staging_file(reload, run)
+    shutil.rmtree(staging.parent, ignore_errors=True)
+    staging.parent.mkdir(parents=True)
     config = stack.source(reload.source)
-    folder = run.folder / STAGING / reload.source
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    staging = folder / f"{reload.catalog}.duckdb"
-    name = _warm_load(stack, found, reload, hands)
-    loaded = hands.call(
-        name,
+    hands.send(
+        warm_load(stack, reload.source, found.window, hands),
         "stage",
-        run.say,
         factory=config.load.dlt,
         python_path=[str(stack.root / path) for path in stack.config.python_path],
         pipeline=f"{config.pipeline or reload.source}_ops_{found.operation}",
         dataset=reload.dataset,
         tables=[dated.table for dated in reload.dated],
         staging=str(staging),
-        pipelines_dir=str(folder / "dlt"),
+        pipelines_dir=str(staging.parent / "dlt"),
     )
-    hands.dismiss(name)
-    return {"staging": str(staging.relative_to(run.folder)), "rows": loaded["rows"]}
 
 
-def _warm_load(stack: Stack, found: Facts, reload: Reload, hands: Crew) -> str:
+def _staging_file(reload: Reload, run: Run) -> Path:
+    return run.folder / STAGING / reload.source / f"{reload.catalog}.duckdb"
+
+
+def warm_load(stack: Stack, source: str, window: Window, hands: Crew) -> str:
     """Start the worker that will load a source: one each, because its window is in its environment."""
-    env = window_env(stack.source(reload.source).window, found.window.start, found.window.end, found.today)
-    if reload.in_place:
-        return hands.warm("load", name=f"load {reload.source}", env=env | {"PYTHONPATH": python_path(stack)})
+    config = stack.source(source)
+    env = window_env(config.window, window.start, window.end, stack.today())
+    if config.load.dlt is None:
+        return hands.warm("load", name=f"load {source}", env=env | {"PYTHONPATH": python_path(stack)})
     require("dlt", "dlt")
-    return hands.warm("dlt", name=f"dlt {reload.source}", env=env)
+    return hands.warm("dlt", name=f"dlt {source}", env=env)
 
 
 def _load_in_place(stack: Stack, found: Facts, reload: Reload, hands: Crew, run: Run) -> Result:
@@ -112,7 +127,7 @@ def _load_in_place(stack: Stack, found: Facts, reload: Reload, hands: Crew, run:
     shutil.rmtree(run.folder / DISCARDED, ignore_errors=True)
     dated = [asdict(table) for table in reload.dated]
     hands.call("duck", "raw:delete", raw=str(raw), dataset=reload.dataset, tables=dated, **_days(found))
-    name = _warm_load(stack, found, reload, hands)
+    name = warm_load(stack, reload.source, found.window, hands)
     command = argv(stack.source(reload.source).load.command or ())
     hands.call(name, "run", run.say, command=command, cwd=str(stack.root))
     hands.dismiss(name)
@@ -135,6 +150,7 @@ def gate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Refuse a staged load that has too little, or that does not fit; see `gate.judge_source`."""
     history = measured(run, BEFORE)
     hands = crew.on(run.log, run.held)
+    hands.settle("sqlmesh")
     told: dict[str, Any] = {}
     for reload in found.reloads:
         staged = hands.call("duck", "raw:staged", **_pair(stack, found, reload, run))

@@ -29,7 +29,10 @@ def audits_passed(_run: Run, result: Result) -> None:
 def compared(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Measure again, compare with before, and raise when anything changed that had no right to."""
     databases = {name: str(path) for name, path in stack.databases.items()}
-    told = measure(found, crew.on(run.log, run.held), run, databases, AFTER)
+    hands = crew.on(run.log, run.held)
+    if found.contracts:
+        _begin_verify(stack, found.contracts, found, hands, databases)
+    told = measure(found, hands, run, databases, AFTER)
     loss = found.options.allow_history_loss
     result = compare(measured(run, BEFORE), measured(run, AFTER), found.roles, found.window, allow_history_loss=loss)
     changes = [asdict(change) for change in result.changes]
@@ -41,7 +44,6 @@ def compared(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 
 def contracts(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Verify the contracts of every restated model; those that fail are also tried on the snapshot."""
-    require("soda_core", "soda")
     databases = {name: str(path) for name, path in stack.databases.items()}
     hands = crew.on(run.log, run.held)
     verdicts = _verify(stack, found.contracts, found, hands, run, databases)
@@ -65,17 +67,22 @@ def contracts_passed(_run: Run, result: Result) -> None:
 def _verify(
     stack: Stack, files: tuple[str, ...], found: Facts, hands: Crew, run: Run, databases: dict[str, str]
 ) -> list[dict[str, Any]]:
+    if not hands.is_asked("soda"):
+        _begin_verify(stack, files, found, hands, databases)
+    return cast("list[dict[str, Any]]", hands.receive("soda", run.say))
+
+
+def _begin_verify(stack: Stack, files: tuple[str, ...], found: Facts, hands: Crew, databases: dict[str, str]) -> None:
     config = stack.config.contracts
     if config is None:
         raise StepFailed("the stack has no contracts")
-    verdicts = hands.call(
+    require("soda_core", "soda")
+    hands.send(
         "soda",
         "check",
-        run.say,
         contract_files=[str(stack.root / file) for file in files],
         databases=databases,
         data_source=config.data_source,
         main_catalog=found.main_catalog,
         now=None if stack.config.clock is None else stack.now().isoformat(),
     )
-    return cast("list[dict[str, Any]]", verdicts)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -43,8 +44,34 @@ class Crew:
         A worker whose call fails is killed with everything it started.
         """
         self.warm(name)
+        with self._killing(name) as worker:
+            return worker.call(function, say, **arguments)
+
+    def send(self, name: str, function: str, **arguments: Any) -> None:
+        """Let a worker begin with something while others work: `receive` brings its answer, `settle` waits for it."""
+        self.warm(name)
+        with self._killing(name) as worker:
+            worker.send(function, **arguments)
+
+    def is_asked(self, name: str) -> bool:
+        """Whether a worker has been sent something that nobody has waited for."""
+        return name in self._workers and self._workers[name].asked > 0
+
+    def receive(self, name: str, say: Say | None = None) -> Any:
+        """The answer to what a worker was sent."""
+        with self._killing(name) as worker:
+            return worker.receive(say)
+
+    def settle(self, name: str) -> None:
+        """Wait until a worker has done all that it was sent."""
+        if name in self._workers:
+            with self._killing(name) as worker:
+                worker.settle()
+
+    @contextmanager
+    def _killing(self, name: str) -> Generator[Worker]:
         try:
-            return self._workers[name].call(function, say, **arguments)
+            yield self._workers[name]
         except BaseException:
             worker = self._workers.pop(name)
             worker.kill()

@@ -37,16 +37,27 @@ set_console(NoopConsole())
 _kept: dict[str, Any] = {}
 
 
-def close() -> None:
-    """Close every connection, so that DuckDB writes its log into the files and removes it.
+def prepare(project: str, gateway: str | None) -> None:
+    """Load the project for a restatement to come, and let go of every database again.
 
-    SQLMesh (0.236) keeps adapters per file in a class variable, which `Context.close` leaves open.
+    The adapters connect anew when they are needed.
     """
+    _context(project, gateway, read_only=False)
+    _disconnect()
+
+
+def close() -> None:
+    """Close every connection, so that DuckDB writes its log into the files and removes it."""
     for kept in _kept.values():
         if isinstance(kept, Context):
             kept.close()
         else:
             kept.cleanup()
+    _disconnect()
+
+
+def _disconnect() -> None:
+    """SQLMesh (0.236) keeps adapters per file in a class variable, which `Context.close` leaves open."""
     for adapter in BaseDuckDBConnectionConfig._data_file_to_adapter.values():  # pyright: ignore[reportPrivateUsage]
         adapter.close()
 

@@ -50,6 +50,7 @@ class Worker:
         """Start the child; its module begins to import at once, before the first request."""
         self.system = system
         self._tail: list[str] = []
+        self._asked = 0
         self._log: IO[str] | None = None
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
@@ -78,22 +79,46 @@ class Worker:
 
         Raises the `OpsError` the child raised, or `StepFailed` with the child's last line when it broke or died.
         """
+        self.send(function, **arguments)
+        self.settle(on_progress, leave=1)
+        return self._answer(on_progress)
+
+    def send(self, function: str, **arguments: Any) -> None:
+        """Ask for something without waiting: `receive` brings the answer, `settle` and the next `call` drop it."""
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps({"function": function, "arguments": arguments}, default=str) + "\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
+        self._asked += 1
+
+    @property
+    def asked(self) -> int:
+        """How many requests have not been answered yet."""
+        return self._asked
+
+    def receive(self, on_progress: Callable[[str], None] | None = None) -> Any:
+        """Wait for the answer to the oldest request that was sent."""
+        return self._answer(on_progress)
+
+    def settle(self, on_progress: Callable[[str], None] | None = None, leave: int = 0) -> None:
+        """Wait until all but `leave` requests are answered; raises what the first of them raised."""
+        while self._asked > leave:
+            self._answer(on_progress)
+
+    def _answer(self, on_progress: Callable[[str], None] | None) -> Any:
         for line in self._answers:
             answer = cast("dict[str, Any]", json.loads(line))
             if "progress" in answer:
                 if on_progress is not None:
                     on_progress(redact(answer["progress"]))
-            elif "error" in answer:
+                continue
+            self._asked -= 1
+            if "error" in answer:
                 kind = KINDS.get(answer["error"], StepFailed)
                 raise kind(redact(answer["reason"]), redact(answer["way_out"]))
-            else:
-                return answer["result"]
+            return answer["result"]
         raise self._died()
 
     def close(self) -> None:
