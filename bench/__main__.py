@@ -9,10 +9,16 @@ from bench.backfill import compare
 ROUNDS = 3
 
 
+def say(line: str) -> None:
+    """Tell how far it is."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
 def main(argv: list[str]) -> int:
     """Print a table of both ways; the ratio is what the documentation may quote."""
     rounds = int(argv[0]) if argv else ROUNDS
-    found = compare(rounds, lambda line: sys.stdout.write(f"{line}\n"))
+    found = compare(rounds, say)
     ours, theirs = found.guarded, found.by_hand
     sys.stdout.write(
         f"\nguarded backfill against the three commands by hand, median of {rounds}\n"

@@ -27,11 +27,13 @@ MODELS = (
     "ebird_staging.stg_checklists",
     "ebird_staging.stg_evidence",
 )
-# The view over the raw catalogs is left out: Soda's command line opens one database only.
+# "Every Soda check for ebird.* and analytics.*"; the view over the raw catalogs is left out, because Soda's command line
+# opens one database only.
 CONTRACTS = (
     "ebird/fct_daily_bird_observations",
     "ebird/dim_species",
     "ebird/species_latest",
+    "ebird/species_status_history",
     "analytics/fct_species_environment_daily",
 )
 SOURCE = "type: duckdb\nname: databox\nconnection:\n  database: {database}\n  read_only: true\n"

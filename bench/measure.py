@@ -19,7 +19,7 @@ MEGABYTE = 1024 * 1024
 
 @dataclass(frozen=True)
 class Cost:
-    """Seconds of wall time, and megabytes of resident memory summed over the process tree at its highest."""
+    """Seconds of wall time, and megabytes of memory of the process tree at its highest (shared pages counted once)."""
 
     seconds: float
     megabytes: float
@@ -42,7 +42,7 @@ def cost(command: list[str], cwd: Path, env: Mapping[str, str], log: Path) -> Co
         def sample() -> None:
             nonlocal peak
             while not ended.wait(POLL):
-                peak = max(peak, _resident(process.pid))
+                peak = max(peak, _memory(process.pid))
 
         sampler = threading.Thread(target=sample)
         sampler.start()
@@ -56,11 +56,11 @@ def cost(command: list[str], cwd: Path, env: Mapping[str, str], log: Path) -> Co
     return Cost(seconds, peak / MEGABYTE)
 
 
-def _resident(pid: int) -> int:
+def _memory(pid: int) -> int:
     total = 0
     with contextlib.suppress(psutil.Error):
         root = psutil.Process(pid)
         for process in [root, *root.children(recursive=True)]:
             with contextlib.suppress(psutil.Error):
-                total += process.memory_info().rss
+                total += process.memory_full_info().pss
     return total

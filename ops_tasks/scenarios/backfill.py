@@ -42,12 +42,12 @@ def anticipate(stack: Stack, names: Sequence[str], window: Window, crew: Crew) -
 def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
     """Snapshot, load beside the live tables, judge, exchange, restate everything in between, prove, validate."""
     start, end = found.window.start, found.window.end
-    crew = crew or Crew(stack.root)
+    hands = crew or Crew(stack.root)
     loads = [
         Step(
             f"load {reload.source}",
             f"Load {reload.source} for {found.window} beside the live tables",
-            lambda run, reload=reload: steps.load(stack, found, reload, crew, run),
+            lambda run, reload=reload: steps.load(stack, found, reload, hands, run),
             equivalent=f"{window_words(stack.source(reload.source).window, start, end, found.today)} "
             f"{_command(stack, reload)}".strip(),
         )
@@ -57,7 +57,7 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
         Step(
             f"exchange {reload.source}",
             f"Exchange the window in {reload.catalog}, child tables along, in one transaction",
-            lambda run, reload=reload: steps.exchange(stack, found, reload, crew, run),
+            lambda run, reload=reload: steps.exchange(stack, found, reload, hands, run),
         )
         for reload in found.reloads
     ]
@@ -71,28 +71,30 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
             Step(
                 "snapshot",
                 f"Take and verify the snapshot {found.snapshot}",
-                lambda run: steps.snapshot(stack, found, crew, run),
+                lambda run: steps.snapshot(stack, found, hands, run),
                 equivalent=f"invoke snapshot.create --name={found.snapshot}",
             ),
             Step(
-                "measure before", "Count and fingerprint every table", lambda run: steps.before(stack, found, crew, run)
+                "measure before",
+                "Count and fingerprint every table",
+                lambda run: steps.before(stack, found, hands, run),
             ),
             *loads,
-            Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, crew, run)),
+            Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, hands, run)),
             *exchanges,
             Step(
                 "restate",
                 f"Restate {len(found.restatements)} models",
-                lambda run: steps.restate(stack, found, crew, run),
+                lambda run: steps.restate(stack, found, hands, run),
                 check=validation.audits_passed,
                 equivalent=f"sqlmesh plan {project.environment} --start {start} --end {end} "
                 + " ".join(f"--restate-model '{found.names[name]}'" for name in found.restate),
             ),
-            *validate(stack, found, crew),
+            *validate(stack, found, hands),
         ),
         snapshot="snapshot",
         put_back=lambda run: put_back(stack, found, run),
-        release=lambda kill: crew.release(kill=kill),
+        release=lambda kill: hands.release(kill=kill),
         effects=tuple(_effects(found)),
         notes=found.notes,
         refusals=found.refusals,

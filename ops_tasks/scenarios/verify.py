@@ -152,9 +152,7 @@ def sqlmesh(
         yield shared
         return
     require("sqlmesh", "sqlmesh")
-    # A project's own modules are imported from its folder, and looking must not leave a __pycache__ there.
-    env = {"PYTHONDONTWRITEBYTECODE": "1", **options.pop("env", {})}
-    with Worker(system, cwd=stack.project, env=env, **options) as worker:
+    with Worker(system, cwd=stack.project, **options) as worker:
         if system == "sqlmesh_checks":
             files = {f"file_{number}": str(path) for number, path in enumerate(stack.duckdb_files)}
             worker.call("reachable", databases=files)

@@ -62,7 +62,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env={**os.environ, **QUIET, "PYTHONUNBUFFERED": "1", **(env or {}), "PYTHONPATH": _python_path()},
+            env=_environment(env or {}),
             pass_fds=(child_answers, *held),
             start_new_session=True,
             text=True,
@@ -185,7 +185,8 @@ def require(module: str, extra: str) -> None:
         raise UsageError(f"{module} is not installed", f"pip install 'ops-tasks[{extra}]'")
 
 
-def _python_path() -> str:
-    """The folder of this very package first, then what was there: a worker runs the same code as its parent."""
+def _environment(added: Mapping[str, str]) -> dict[str, str]:
+    """Ours, quiet, and with the folder of this very package first: a worker runs the same code as its parent."""
+    env = {**os.environ, **QUIET, "PYTHONUNBUFFERED": "1", **added}
     here = str(Path(__file__).resolve().parents[2])
-    return os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH", "")]))
+    return env | {"PYTHONPATH": os.pathsep.join(filter(None, [here, env.get("PYTHONPATH", "")]))}

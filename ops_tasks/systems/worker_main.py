@@ -76,6 +76,8 @@ def main(system: str, descriptor: int) -> None:
         os.dup2(nothing.fileno(), 0)
     threading.Thread(target=_watch_parent, args=(source, requests, busy), daemon=True).start()
     module = import_module(f"ops_tasks.systems.{system}_worker")
+    # The tools are imported and may keep their byte code; looking at a project must not leave any in it.
+    sys.dont_write_bytecode = True
     while (line := requests.get()) is not None:
         request = cast("dict[str, Any]", json.loads(line))
         busy.set()
