@@ -27,7 +27,7 @@ MODELS = (
     "ebird_staging.stg_checklists",
     "ebird_staging.stg_evidence",
 )
-# "Every Soda check for ebird.* and analytics.*"; the view over the raw catalogs is left out, because Soda's command line
+# Every contract of ebird.* and analytics.*, but the view over the raw catalogs: Soda's command line
 # opens one database only.
 CONTRACTS = (
     "ebird/fct_daily_bird_observations",

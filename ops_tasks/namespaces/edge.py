@@ -42,7 +42,7 @@ def ops_task(
 
     def wrap(body: Callable[..., Document]) -> Task[Callable[..., Any]]:
         flags = [parameter for key, parameter in inspect.signature(body).parameters.items() if key != "terminal"]
-        json_flag = inspect.Parameter("json", inspect.Parameter.POSITIONAL_OR_KEYWORD, default=False)
+        json_flag = inspect.Parameter("json", inspect.Parameter.KEYWORD_ONLY, default=False)
 
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,15 +12,12 @@ from invoke.context import Context
 from ops_tasks.errors import Refused
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
+from ops_tasks.namespaces.running import run_plan, steps
 from ops_tasks.operation import lock
-from ops_tasks.operation.journal import Journal, Record, history, operations, read
-from ops_tasks.operation.plan import Plan
-from ops_tasks.operation.runner import Outcome
+from ops_tasks.operation.journal import history, read
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape, size
-from ops_tasks.stack import Stack, find
-
-STATUS = {"succeeded": "ok", "refused": "refused", "put_back": "put_back", "stopped": "stopped"}
+from ops_tasks.stack import find
 
 
 @ops_task(
@@ -66,6 +62,7 @@ def backfill(
     from ops_tasks.scenarios.observer import Observer
     from ops_tasks.scenarios.window import clusters, parse
     from ops_tasks.systems.crew import Crew
+    from ops_tasks.systems.snapshots import refuse_foreign
 
     found = find(stack)
     names = check_sources(found, source)
@@ -95,16 +92,17 @@ def backfill(
         more: dict[str, Any] = {"plan": scenario.summary(facts)}
         if made.refusals:
             reasons = [asdict(refusal) for refusal in made.refusals]
-            return Document(scenario.TASK, "refused", findings=reasons, steps=_steps(made), more=more)
+            return Document(scenario.TASK, "refused", findings=reasons, steps=steps(made), more=more)
         if plan:
-            return Document(scenario.TASK, "ok", findings=findings, steps=_steps(made), more=more)
+            return Document(scenario.TASK, "ok", findings=findings, steps=steps(made), more=more)
         flags_given = " ".join(f"--source={name}" for name in names) + f" --start={window.start} --end={window.end}"
         if not agree(terminal, "Run this plan?", yes=yes, command=f"invoke ops.backfill {flags_given}"):
             terminal.show("Nothing was changed.")
             return Document(scenario.TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
         with lock.held(found.home, scenario.TASK, facts.operation) as descriptor:
             refuse_unfinished(found)
-            return _run(found, made, terminal, descriptor, more)
+            refuse_foreign(found, crew)
+            return run_plan(found, made, terminal, descriptor, more)
 
 
 @ops_task("retry", public="ops.retry", positional=("operation",), help={"operation": "Id of a stopped operation."})
@@ -135,11 +133,11 @@ def retry(
     made = rebuild(found, record)
     show_plan(terminal, made, free_bytes(found), done=record.results)
     if plan:
-        return Document("ops.retry", "ok", operation, steps=_steps(made, record))
+        return Document("ops.retry", "ok", operation, steps=steps(made, record))
     if not agree(terminal, "Go on?", yes=yes, command=f"invoke ops.retry {operation}"):
         return Document("ops.retry", "refused", operation, findings=[{"reason": "not confirmed", "way_out": ""}])
     with lock.held(found.home, "ops.retry", operation) as descriptor:
-        return _run(found, made, terminal, descriptor, {}, record)
+        return run_plan(found, made, terminal, descriptor, {}, record)
 
 
 @ops_task(
@@ -233,70 +231,6 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
     else:
         terminal.show("No operation yet.")
     return Document("ops.history", "ok", more={"operations": rows})
-
-
-def _run(
-    stack: Stack,
-    plan: Plan,
-    terminal: Terminal,
-    descriptor: int,
-    more: Mapping[str, Any],
-    record: Record | None = None,
-) -> Document:
-    """Run a plan under the lock and tell how it ended."""
-    from ops_tasks.operation.runner import run
-    from ops_tasks.systems.secrets import redact
-
-    folder = operations(stack.home) / plan.operation
-    done = record.results if record is not None else None
-    terminal.show()
-    outcome = run(plan, Journal(folder, redact), say=terminal.step, done=done, held=(descriptor,))
-    task = plan.task if record is None else "ops.retry"
-    steps = _steps(plan, None, outcome)
-    if outcome.status == "succeeded":
-        changes = _changes(stack, plan, terminal)
-        terminal.show(f"\n[green]✓[/green] {escape(plan.title)}: done. Undo: invoke ops.rollback {plan.operation}")
-        return Document(task, "ok", plan.operation, steps, more={**more, "changes": changes})
-    terminal.show(f"[red]✗[/red] {escape(outcome.reason)}")
-    if outcome.way_out:
-        terminal.show(f"  → {escape(outcome.way_out)}")
-    if outcome.status == "stopped":
-        choice = f"invoke ops.retry {plan.operation}, or invoke ops.rollback {plan.operation}"
-        terminal.show(f"  Not everything could be put back. → {choice}")
-    else:
-        terminal.show("  Every file is byte-identical to before." if plan.snapshot in outcome.results else "")
-    finding = {"step": outcome.step, "reason": outcome.reason, "way_out": outcome.way_out}
-    return Document(task, STATUS[outcome.status], plan.operation, steps, [finding], dict(more))
-
-
-def _changes(stack: Stack, plan: Plan, terminal: Terminal) -> list[Any]:
-    """What a backfill has written down of its own effects; other tasks have no such list."""
-    from ops_tasks.report.backfill import show_changes
-    from ops_tasks.scenarios.backfill_facts import from_json
-    from ops_tasks.scenarios.backfill_validation import REPORT
-
-    file = operations(stack.home) / plan.operation / REPORT
-    if not file.is_file():
-        return []
-    changes: list[Any] = json.loads(file.read_text(encoding="utf-8"))
-    terminal.show()
-    show_changes(terminal, changes, from_json(plan.arguments).window)
-    return changes
-
-
-def _steps(plan: Plan, record: Record | None = None, outcome: Outcome | None = None) -> list[dict[str, Any]]:
-    results = record.results if record else outcome.results if outcome else {}
-    failed = outcome.step if outcome else None
-    return [
-        {
-            "name": step.name,
-            "title": step.title,
-            "equivalent": step.equivalent,
-            "status": "done" if step.name in results else "failed" if step.name == failed else "pending",
-            "seconds": outcome.seconds.get(step.name) if outcome else None,
-        }
-        for step in plan.steps
-    ]
 
 
 ns = Collection("ops", backfill, retry, rollback, show_history)

@@ -46,10 +46,13 @@ def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, 
 
     Example: invoke promote --yes
     """
-    from ops_tasks.namespaces.changing import agreed, outline, run, show
+    from ops_tasks.namespaces.changing import agreed, outline
+    from ops_tasks.namespaces.running import run_plan
+    from ops_tasks.report.plan import show_plan
     from ops_tasks.scenarios.refresh import explain
     from ops_tasks.scenarios.refresh import promote as planned
     from ops_tasks.stack import find
+    from ops_tasks.systems.snapshots import free_bytes
 
     found = find(stack)
     told = explain(found, found.config.sqlmesh.environment, lambda text: terminal.step("progress", text, None))
@@ -58,11 +61,11 @@ def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, 
         return Document("promote", "ok", more={"changes": False})
     expected = {key: value for key, value in told.items() if key != "text"}
     made = planned(found, _arguments("promote", expected=expected))
-    show(terminal, found, made)
+    show_plan(terminal, made, free_bytes(found))
     if plan:
         return outline(made)
     with agreed(found, made.task, made.operation, terminal, "Apply this?", yes=yes) as lock:
-        return run(found, made, terminal, lock)
+        return run_plan(found, made, terminal, lock, {})
 
 
 @ops_task("full-refresh", help=DAYS)
@@ -74,9 +77,12 @@ def full_refresh(
     Example: invoke full-refresh --yes
     """
     from ops_tasks.errors import UsageError
-    from ops_tasks.namespaces.changing import agreed, outline, run, show
+    from ops_tasks.namespaces.changing import agreed, outline
+    from ops_tasks.namespaces.running import run_plan
+    from ops_tasks.report.plan import show_plan
     from ops_tasks.scenarios.refresh import refresh
     from ops_tasks.stack import find
+    from ops_tasks.systems.snapshots import free_bytes
 
     if days < 1:
         raise UsageError(f"--days={days} is no number of days", "give 1 or more")
@@ -84,11 +90,11 @@ def full_refresh(
     if not found.config.sources:
         raise UsageError("no source is configured", "write `sources:` into the ops: section")
     made = refresh(found, _arguments("full_refresh", days=days))
-    show(terminal, found, made)
+    show_plan(terminal, made, free_bytes(found))
     if plan:
         return outline(made)
     with agreed(found, made.task, made.operation, terminal, "Load everything?", yes=yes) as lock:
-        return run(found, made, terminal, lock)
+        return run_plan(found, made, terminal, lock, {})
 
 
 def _look(terminal: Terminal, stack: Stack, task: str, environment: str) -> Document:

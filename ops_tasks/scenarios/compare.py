@@ -93,7 +93,8 @@ def _change(table: str, role: Role, before: Mapping[str, Any], after: Mapping[st
         outside,
         tuple(after["excluded"]),
         dated=bool(old or new),
-        changed=before["fingerprint"] != after["fingerprint"] or before["rows"] != after["rows"],
+        # a child row has no day in itself: moved with its parent, it leaves the total as it was
+        changed=bool(days) or before["fingerprint"] != after["fingerprint"] or before["rows"] != after["rows"],
     )
 
 

@@ -18,7 +18,8 @@ SHRINK = "check the source; --allow-shrink if fewer rows are right"
 class Staged:
     """One raw table's staged load beside what is there: rows per day, and what does not fit.
 
-    `history` is every day the live table holds; `children` maps child table -> (live rows, staged rows) in the window.
+    `history` is every day the live table holds; `children` maps child table -> (live rows, staged rows) in the window;
+    `clashes` are live rows without a day whose key the load brings.
     """
 
     table: str
@@ -29,6 +30,7 @@ class Staged:
     moved: tuple[date, date] | None
     new_columns: tuple[str, ...]
     children: Mapping[str, tuple[int, int]]
+    clashes: int = 0
 
 
 def from_worker(table: str, found: Mapping[str, Any], history: Mapping[str, list[Any]]) -> Staged:
@@ -43,6 +45,7 @@ def from_worker(table: str, found: Mapping[str, Any], history: Mapping[str, list
         None if moved is None else (date.fromisoformat(moved[0]), date.fromisoformat(moved[1])),
         tuple(found["new_columns"]),
         {name: (live, staged) for name, (live, staged) in found["children"].items()},
+        found["clashes"],
     )
 
 
@@ -51,8 +54,9 @@ def judge_source(
 ) -> list[Refusal]:
     """Every reason not to take a staged load; an empty list lets it in."""
     if not any(table.days for table in tables):
-        outside = sum(table.outside for table in tables)
+        outside, undated = sum(table.outside for table in tables), sum(table.undated for table in tables)
         seen = f" ({outside} rows outside of it)" if outside else ""
+        seen += f" ({undated} rows without a day)" if undated else ""
         return [Refusal(f"{source}: the source brought no rows for {window}{seen}", "is the API well? try again later")]
     refusals = [refusal for table in tables for refusal in _misfits(table, window)]
     if not allow_shrink:
@@ -72,6 +76,9 @@ def _misfits(table: Staged, window: Window) -> list[Refusal]:
         start, end = min(table.moved[0], window.start), max(table.moved[1], window.end)
         reason = f"{table.table}: rows moved into the window from {Window(*table.moved)} (same key, other day)"
         found.append(Refusal(reason, f"take both days along: --start={start} --end={end}"))
+    if table.clashes:
+        reason = f"{table.table}: {table.clashes} rows without a day have keys that the load brings again"
+        found.append(Refusal(reason, "give them a day in the raw table, or delete them"))
     return found
 
 
@@ -80,23 +87,27 @@ def _shrunk(table: Staged, window: Window, today: date, limits: GateSection) -> 
     had, has = sum(before.values()), sum(table.days.values())
     emptied = [day for day in window.days if before[day] and not table.days.get(day)]
     if emptied:
-        return [Refusal(f"{table.table}: no rows for {_days(emptied)}, where there were {had}", SHRINK)]
+        gone = sum(before[day] for day in emptied)
+        return [Refusal(f"{table.table}: no rows for {_days(emptied)}, where there were {gone}", SHRINK)]
     if has * 100 < had * limits.keep:
         share = has * 100 // had
         return [Refusal(f"{table.table}: {has} rows instead of {had} in {window} ({share} %)", SHRINK)]
-    others = {day: rows for day, rows in table.history.items() if day not in window}
     low = [
         day
         for day in window.days
         if day <= today - timedelta(days=1)
-        and judge(day, table.days.get(day, 0), others, today, limits)[0] in ("zero", "low")
+        and judge(day, table.days.get(day, 0), table.history, today, limits, without=window)[0] in ("zero", "low")
     ]
     if low:
         return [Refusal(f"{table.table}: {_days(low)} would still be low for the weekday", SHRINK)]
     lost = [name for name, (live, staged) in table.children.items() if live and not staged]
     if lost:
         return [Refusal(f"{table.table}: the load brings no rows for {', '.join(lost)}", SHRINK)]
-    return []
+    return [
+        Refusal(f"{table.table}: {fresh} rows instead of {live} in {name} ({fresh * 100 // live} %)", SHRINK)
+        for name, (live, fresh) in table.children.items()
+        if fresh * 100 < live * limits.keep
+    ]
 
 
 def _days(days: list[date]) -> str:

@@ -54,13 +54,15 @@ def parse(start: str | None, end: str | None, today: date) -> Window | None:
     """
     if not start and not end:
         return None
-    first, last = _date("--start", start or end or ""), _date("--end", end or start or "")
+    only = "--start" if start else "--end"
+    first = _date("--start" if start else only, start or end or "")
+    last = _date("--end" if end else only, end or start or "")
     if last < first:
         raise UsageError(f"the window ends before it starts: {first}..{last}", f"--start={last} --end={first}?")
     if last > today:
-        raise UsageError(f"--end={last} is in the future", f"today is {today} (UTC)")
+        raise UsageError(f"{'--end' if end else only}={last} is in the future", f"today is {today} (UTC)")
     if first < EARLIEST:
-        raise UsageError(f"--start={first} is before {EARLIEST}", "is it a typing error?")
+        raise UsageError(f"{'--start' if start else only}={first} is before {EARLIEST}", "is it a typing error?")
     if (last - first).days >= LONGEST:
         raise UsageError(f"{first}..{last} is {(last - first).days + 1} days", f"at most {LONGEST} at a time")
     return Window(first, last)
@@ -88,13 +90,26 @@ def flags(
     return found
 
 
-def judge(day: date, count: int, rows: Mapping[date, int], today: date, limits: GateSection) -> tuple[str, float]:
-    """Return (zero|low|spike|"", the median of the weekday) for a `count` of rows on `day`."""
+def judge(
+    day: date,
+    count: int,
+    rows: Mapping[date, int],
+    today: date,
+    limits: GateSection,
+    *,
+    without: Window | None = None,
+) -> tuple[str, float]:
+    """Return (zero|low|spike|"", the median of the weekday) for a `count` of rows on `day`.
+
+    Days of `without` have no say in the median: they are the ones in doubt.
+    """
     first = max(min(rows, default=today), today - timedelta(days=HISTORY))
     same = [
         rows.get(other, 0)
         for weeks in range(-HISTORY // 7, HISTORY // 7 + 1)
-        if weeks and first <= (other := day + timedelta(weeks=weeks)) < today
+        if weeks
+        and first <= (other := day + timedelta(weeks=weeks)) < today
+        and (without is None or other not in without)
     ]
     if len(same) < FEWEST or (usual := median(same)) <= 0:
         return "", 0.0

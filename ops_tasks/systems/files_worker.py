@@ -143,6 +143,9 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
                 replaced.append(path)
             if path in staged:
                 staged[path].rename(base / path)
+        for path in manifest.get("directories", ()):
+            if only is None or any(path == kept or path.startswith(f"{kept}/") for kept in folders):
+                (base / path).mkdir(parents=True, exist_ok=True)
         for parent in {(base / path).parent for path in [*wanted, *extra]}:
             if parent.is_dir():
                 _fsync(parent)

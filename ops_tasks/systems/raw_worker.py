@@ -29,7 +29,8 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
     """Return, per table, what the staged load holds, without changing anything.
 
     `days`: rows per day inside the window; `outside`, `undated`: rows that will not be taken; `moved`: first and last
-    day of rows outside the window whose key the staged window also has; `new_columns`: columns the raw table lacks;
+    day of rows outside the window whose key the staged window also has, `clashes`: how many such rows have no day;
+    `new_columns`: columns the raw table and its children lack (`table.*` for a child table that is not there yet);
     `children`: child table -> rows of the window, live and staged.
     """
     found: dict[str, Any] = {}
@@ -43,6 +44,7 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
                     "outside": 0,
                     "undated": 0,
                     "moved": None,
+                    "clashes": 0,
                     "new_columns": [],
                     "children": {},
                 }
@@ -51,11 +53,13 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
             where = ident("staging", dataset, dated["table"])
             rows = connection.execute(f"SELECT {day}, count(*) FROM {where} GROUP BY 1 ORDER BY 1").fetchall()
             inside = {str(d): n for d, n in rows if d is not None and start <= str(d) <= end}
+            moved, clashes = _moved(connection, dataset, dated, _day(dated, live), day, (start, end))
             found[dated["table"]] = {
                 "days": inside,
                 "outside": sum(n for d, n in rows if d is not None and not start <= str(d) <= end),
                 "undated": sum(n for d, n in rows if d is None),
-                "moved": _moved(connection, dataset, dated, _day(dated, live), day, (start, end)),
+                "moved": moved,
+                "clashes": clashes,
                 "new_columns": _new_columns(connection, dataset, dated),
                 "children": _children(connection, dataset, dated, day, (start, end)),
             }
@@ -185,18 +189,20 @@ def _moved(
     live_day: str,
     fresh_day: str,
     window: tuple[str, str],
-) -> list[str] | None:
+) -> tuple[list[str] | None, int]:
+    """First and last day of live rows outside the window whose key the load brings, and how many have no day."""
     if not dated["primary_key"]:
-        return None
+        return None, 0
     live, fresh = ident("raw", dataset, dated["table"]), ident("staging", dataset, dated["table"])
     keys = ", ".join(ident(column) for column in dated["primary_key"])
     between = "BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)"
-    first, last = connection.execute(
-        f"SELECT min({live_day}), max({live_day}) FROM {live} WHERE ({live_day} {between}) IS NOT TRUE "
+    first, last, undated = connection.execute(
+        f"SELECT min({live_day}), max({live_day}), count(*) - count({live_day}) "
+        f"FROM {live} WHERE ({live_day} {between}) IS NOT TRUE "
         f"AND ({keys}) IN (SELECT ({keys}) FROM {fresh} WHERE {fresh_day} {between})",
         [*window, *window],
     ).fetchall()[0]
-    return None if first is None else [str(first), str(last)]
+    return None if first is None else [str(first), str(last)], undated
 
 
 def _new_columns(connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated) -> list[str]:
@@ -204,7 +210,15 @@ def _new_columns(connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dat
     for table in [dated["table"], *(child for child, _ in dated["children"])]:
         live, fresh = (_types(connection, catalog, dataset, table) for catalog in ("raw", "staging"))
         found += [f"{table}.{column}" for column in fresh if column not in live]
-    return found
+    tables = connection.execute(
+        "SELECT fresh.table_name FROM duckdb_tables() fresh "
+        "WHERE database_name = 'staging' AND schema_name = ? AND starts_with(table_name, ?) AND NOT EXISTS "
+        "(FROM duckdb_tables() live WHERE live.database_name = 'raw' AND live.schema_name = fresh.schema_name "
+        "AND live.table_name = fresh.table_name) ORDER BY 1",
+        [dataset, f"{dated['table']}__"],
+    ).fetchall()
+    known = {child for child, _ in dated["children"]}
+    return found + [f"{table}.*" for (table,) in tables if table not in known]
 
 
 def _children(

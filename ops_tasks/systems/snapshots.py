@@ -244,6 +244,7 @@ def _manifest(
         "created_at": datetime.now(UTC).isoformat(),
         "databases": databases,
         "folders": folders,
+        "directories": _directories(stack),
         "files": entries,
         "git": commit(stack.root),
         **described,
@@ -264,6 +265,16 @@ def _read(folder: Path) -> Snapshot:
         verified,
         manifest,
     )
+
+
+def _directories(stack: Stack) -> list[str]:
+    """Every directory of dlt's working state, the empty ones too: dlt (1.31) fails where one is missing."""
+    return [
+        stack.relative(path)
+        for folder in stack.folders
+        for path in (folder, *sorted(folder.rglob("*")))
+        if path.is_dir()
+    ]
 
 
 def _whole(folder: Path) -> bool:

@@ -59,7 +59,7 @@ def test_a_snapshot_is_refused_while_somebody_writes(sandbox: Sandbox) -> None:
 
 def test_two_operations_at_once(sandbox: Sandbox) -> None:
     day = sandbox.today - timedelta(days=8)
-    sandbox.fault("slow", "ebird", day, day, seconds=8)
+    sandbox.fault("slow", "ebird", day, day, seconds=2)
     words = ["ops.backfill", "--source=ebird", f"--start={day}", "--yes", f"--stack={sandbox.folder}", "--json"]
     with subprocess.Popen(
         [sys.executable, "-m", "invoke", *words],

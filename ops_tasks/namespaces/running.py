@@ -1,0 +1,83 @@
+"""Runs a plan for any changing task, and tells how it ended."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from ops_tasks.operation.journal import Journal, Record, operations
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape
+
+if TYPE_CHECKING:
+    from ops_tasks.operation.plan import Plan
+    from ops_tasks.operation.runner import Outcome
+    from ops_tasks.stack import Stack
+
+STATUS = {"succeeded": "ok", "refused": "refused", "put_back": "put_back", "stopped": "stopped"}
+
+
+def run_plan(
+    stack: Stack,
+    plan: Plan,
+    terminal: Terminal,
+    descriptor: int,
+    more: Mapping[str, Any],
+    record: Record | None = None,
+) -> Document:
+    """Run a plan under the lock and tell how it ended."""
+    from ops_tasks.operation.runner import run
+    from ops_tasks.systems.secrets import redact
+
+    folder = operations(stack.home) / plan.operation
+    done = record.results if record is not None else None
+    terminal.show()
+    outcome = run(plan, Journal(folder, redact), say=terminal.step, done=done, held=(descriptor,))
+    task = plan.task if record is None else "ops.retry"
+    told = steps(plan, None, outcome)
+    if outcome.status == "succeeded":
+        changes = _changes(stack, plan, terminal)
+        terminal.show(f"\n[green]✓[/green] {escape(plan.title)}: done. Undo: invoke ops.rollback {plan.operation}")
+        return Document(task, "ok", plan.operation, told, more={**more, "changes": changes})
+    terminal.show(f"[red]✗[/red] {escape(outcome.reason)}")
+    if outcome.way_out:
+        terminal.show(f"  → {escape(outcome.way_out)}")
+    if outcome.status == "stopped":
+        choice = f"invoke ops.retry {plan.operation}, or invoke ops.rollback {plan.operation}"
+        terminal.show(f"  Not everything could be put back. → {choice}")
+    else:
+        terminal.show("  Every file is byte-identical to before." if plan.snapshot in outcome.results else "")
+    finding = {"step": outcome.step, "reason": outcome.reason, "way_out": outcome.way_out}
+    return Document(task, STATUS[outcome.status], plan.operation, told, [finding], dict(more))
+
+
+def _changes(stack: Stack, plan: Plan, terminal: Terminal) -> list[Any]:
+    """What a backfill has written down of its own effects; other tasks have no such list."""
+    from ops_tasks.report.backfill import show_changes
+    from ops_tasks.scenarios.backfill_facts import from_json
+    from ops_tasks.scenarios.backfill_validation import REPORT
+
+    file = operations(stack.home) / plan.operation / REPORT
+    if not file.is_file():
+        return []
+    changes: list[Any] = json.loads(file.read_text(encoding="utf-8"))
+    terminal.show()
+    show_changes(terminal, changes, from_json(plan.arguments).window)
+    return changes
+
+
+def steps(plan: Plan, record: Record | None = None, outcome: Outcome | None = None) -> list[dict[str, Any]]:
+    """The steps of a plan for the document: as planned, as an earlier run left them, or as this run did."""
+    results = record.results if record else outcome.results if outcome else {}
+    failed = outcome.step if outcome else None
+    return [
+        {
+            "name": step.name,
+            "title": step.title,
+            "equivalent": step.equivalent,
+            "status": "done" if step.name in results else "failed" if step.name == failed else "pending",
+            "seconds": outcome.seconds.get(step.name) if outcome else None,
+        }
+        for step in plan.steps
+    ]
