@@ -78,21 +78,24 @@ class Journal:
         """Open the journal of an operation, making its folder and a small reserve against a full disk."""
         self.folder = folder
         self._redact = redact
+        self._torn = _torn(folder / EVENTS)
         folder.mkdir(parents=True, exist_ok=True)
         reserve = folder / RESERVE
         if not reserve.exists():
             reserve.write_bytes(os.urandom(RESERVED_BYTES))
         _fsync_folder(folder)
 
-    def append(self, event: str, step: str | None = None, **data: Any) -> None:
+    def append(self, event: str, step: str | None = None, /, **data: Any) -> None:
         """Write one event. On a full disk the reserve is given up, so that the end can still be told."""
         line = {"at": datetime.now(UTC).isoformat(), "event": event, "step": step, "data": data}
         text = self._redact(json.dumps(line, default=str)) + "\n"
         try:
-            self._write(text)
+            self._write("\n" + text if self._torn else text)
         except OSError:
+            self._torn = True
             (self.folder / RESERVE).unlink(missing_ok=True)
             self._write("\n" + text)
+        self._torn = False
 
     def _write(self, text: str) -> None:
         with (self.folder / EVENTS).open("a", encoding="utf-8") as file:
@@ -149,6 +152,11 @@ def _events(file: Path) -> Iterator[Event]:
         except json.JSONDecodeError:
             continue
         yield Event(parsed["at"], parsed["event"], parsed["step"], parsed["data"])
+
+
+def _torn(file: Path) -> bool:
+    """Whether a crash has left a line without its end: the next one must not be lost in it."""
+    return file.is_file() and not file.read_bytes().endswith(b"\n")
 
 
 def _fsync_folder(folder: Path) -> None:

@@ -6,7 +6,7 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,7 @@ from ops_tasks.operation.journal import Journal
 from ops_tasks.operation.plan import Plan, Result, Run, Step
 
 Say = Callable[[str, str, float | None], None]
+POLITE = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(Exception):
@@ -47,6 +48,7 @@ def run(
     Every step is journaled before it begins and after it is checked. `say(event, text, seconds)` is told of
     `started`, `progress`, `done`, `failed`, `putting_back`.
     """
+    say = _unbroken(say)
     results: dict[str, Result] = dict(done or {})
     seconds: dict[str, float] = {}
     told = Run(plan.operation, journal.folder, results, lambda text: say("progress", text, None), held)
@@ -54,27 +56,29 @@ def run(
         journal.append("planned", task=plan.task, title=plan.title, arguments=dict(plan.arguments))
     else:
         journal.append("retried")
-    for step in plan.steps:
-        if step.name in results:
-            continue
-        began = time.monotonic()
+    step, began = plan.steps[0], time.monotonic()
+    with _interruptible():
         try:
-            with _interruptible():
+            for step in plan.steps:
+                if step.name in results:
+                    continue
+                began = time.monotonic()
                 journal.append("started", step.name, title=step.title)
                 say("started", step.title, None)
                 result = step.do(told)
                 if step.check is not None:
                     step.check(told, result)
                 journal.append("done", step.name, **result)
-        except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001 - whatever a step died of, the set goes back
+                results[step.name] = result
+                seconds[step.name] = round(time.monotonic() - began, 3)
+                say("done", step.title, seconds[step.name])
+            with _deaf():  # all is done and checked: what is left is to say so
+                plan.release(False)
+                journal.append("succeeded", seconds=seconds)
+                journal.close()
+        except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - whatever it died of, all goes back
             say("failed", step.title, time.monotonic() - began)
             return _put_back(plan, journal, told, step, error, say, seconds)
-        results[step.name] = result
-        seconds[step.name] = round(time.monotonic() - began, 3)
-        say("done", step.title, seconds[step.name])
-    plan.release(False)
-    journal.append("succeeded", seconds=seconds)
-    journal.close()
     return Outcome(plan.operation, "succeeded", results, seconds)
 
 
@@ -124,11 +128,26 @@ def _words(error: BaseException, journal: Journal) -> tuple[str, str]:
     return f"{type(error).__name__}: {error}", ""
 
 
+def _unbroken(say: Say) -> Say:
+    """A listener who has gone (a closed pipe, a dropped line) is no reason to fail, least of all to put nothing back.
+
+    rich (14, 15) leaves the program when a pipe is closed.
+    """
+
+    def tell(event: str, text: str, seconds: float | None) -> None:
+        with suppress(OSError, SystemExit):
+            say(event, text, seconds)
+
+    return tell
+
+
 @contextmanager
 def _interruptible() -> Generator[None]:
-    """Turn the polite signals into an exception at the place where the work is."""
+    """Turn the first polite signal into an exception at the place where the work is; an impatient second is ignored."""
 
     def raise_interrupted(number: int, _frame: Any) -> None:
+        for other in POLITE:
+            signal.signal(other, signal.SIG_IGN)
         raise Interrupted(signal.Signals(number).name)
 
     with _handlers(raise_interrupted):
@@ -144,9 +163,8 @@ def _deaf() -> Generator[None]:
 
 @contextmanager
 def _handlers(handler: Any) -> Generator[None]:
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     try:
-        before = [(number, signal.signal(number, handler)) for number in numbers]
+        before = [(number, signal.signal(number, handler)) for number in POLITE]
     except ValueError:  # not the main thread: the host program owns the signals
         yield
         return

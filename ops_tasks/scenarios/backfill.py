@@ -34,7 +34,6 @@ def diagnose(observer: Observer, seen: Survey, window: Window, options: Options,
 
 def anticipate(stack: Stack, names: Sequence[str], window: Window, crew: Crew) -> None:
     """Start the workers that the recovery will need while the diagnosis is at work; they touch nothing before it."""
-    crew.warm("sqlmesh", cwd=stack.project)
     for name in names:
         steps.warm_load(stack, name, window, crew)
 

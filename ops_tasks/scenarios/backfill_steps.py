@@ -46,8 +46,12 @@ def before(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Measure the snapshot's copies: exactly what will be put back, and no lock on the live files."""
     copies = snapshots.databases_in(stack, snapshots.folder_of(stack, found.snapshot))
     hands = crew.on(run.log, run.held)
-    hands.warm("sqlmesh", cwd=stack.project)
-    if not any(reload.in_place for reload in found.reloads):  # a loader at work in place wants the files to itself
+    if any(reload.in_place for reload in found.reloads):
+        # A loader in place wants the files to itself, and a file that is put back wants a SQLMesh that never saw it.
+        hands.dismiss("sqlmesh")
+        hands.warm("sqlmesh", cwd=stack.project)
+    else:
+        hands.warm("sqlmesh", cwd=stack.project)
         project = stack.config.sqlmesh
         hands.send("sqlmesh", "prepare", project=str(stack.project), gateway=project.gateway)
     return measure(found, hands, run, copies, BEFORE)

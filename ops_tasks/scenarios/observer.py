@@ -8,11 +8,9 @@ from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.worker import require
 
-PLANNER = "planner"
-
 
 class Observer:
-    """The eyes of a diagnosis: SQLMesh's planner, and DuckDB, both begin to import when the observer is made."""
+    """The eyes of a diagnosis: SQLMesh and DuckDB; both begin to import when the observer is made."""
 
     def __init__(self, stack: Stack, crew: Crew) -> None:
         """Start both among `crew`; raises `UsageError` when SQLMesh is not installed."""
@@ -26,17 +24,17 @@ class Observer:
             "gateway": sqlmesh.gateway,
             "environment": sqlmesh.environment,
         }
-        crew.warm("sqlmesh", name=PLANNER, cwd=stack.project)
+        crew.warm("sqlmesh", cwd=stack.project)
         crew.warm("duck")
 
     def sqlmesh(self, function: str, **arguments: Any) -> Any:
         """Ask `sqlmesh_worker`."""
-        return self._crew.call(PLANNER, function, **self._project, **arguments)
+        return self._crew.call("sqlmesh", function, **self._project, **arguments)
 
     def duck(self, function: str, **arguments: Any) -> Any:
         """Ask `duck_worker`."""
         return self._crew.call("duck", function, databases=self._databases, **arguments)
 
     def close(self) -> None:
-        """Let the planner go, and with it its hold on the files; DuckDB's worker holds none between two questions."""
-        self._crew.dismiss(PLANNER)
+        """Let go of the files; SQLMesh's worker stays for what may come. DuckDB's holds none between two questions."""
+        self._crew.call("sqlmesh", "let_go")

@@ -25,13 +25,19 @@ BATCH = 32
 
 @dataclass(frozen=True)
 class Scan:
-    """What a scan found. `problem` is empty for a file whose headers are whole and whose blocks are all there."""
+    """What a scan found. `problem` is empty for a file whose headers are whole.
+
+    `missing` are blocks at the end that the header counts and the file does not have. That alone is no damage: DuckDB
+    (1.5) writes the header first and cuts free blocks off the end of the file afterwards. Whether anything needs them
+    is for DuckDB to say.
+    """
 
     storage_version: int | None
     written_by: str
     blocks: int
     bad_blocks: tuple[int, ...]
     problem: str = ""
+    missing: int = 0
 
 
 def scan(descriptor: int) -> Scan:
@@ -46,15 +52,14 @@ def scan(descriptor: int) -> Scan:
     if not sound.all():  # DuckDB 1.5 opens no file in which any of the three is damaged, the older one included
         return Scan(version, written_by, 0, (), "header checksum does not match")
     blocks = max(struct.unpack_from("<QqqQ", head, HEADER * n + 8) for n in (1, 2))[3]
-    present = min(blocks, (size - HEADERS) // BLOCK)
+    present = min(blocks, max(0, size - HEADERS) // BLOCK)
     bad: list[int] = []
     for first in range(0, present, BATCH):
         count = min(BATCH, present - first)
         raw = os.pread(descriptor, count * BLOCK, HEADERS + first * BLOCK)
         good = _matches(np.frombuffer(raw, dtype="<u8").reshape(count, BLOCK // 8))
         bad += [first + int(n) for n in np.flatnonzero(~good)]
-    problem = "" if present == blocks else f"truncated: {blocks - present} of {blocks} blocks are missing"
-    return Scan(version, written_by, blocks, tuple(bad), problem)
+    return Scan(version, written_by, blocks, tuple(bad), missing=blocks - present)
 
 
 def _matches(rows: NDArray[np.uint64]) -> NDArray[np.bool_]:

@@ -318,6 +318,7 @@ def _scan_words(found: Scan) -> dict[str, Any]:
         "blocks": found.blocks,
         "bad_blocks": list(found.bad_blocks),
         "problem": found.problem,
+        "missing_blocks": found.missing,
     }
 
 

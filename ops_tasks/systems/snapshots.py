@@ -205,13 +205,13 @@ def _hands(stack: Stack, crew: Crew | None, log: Path | None = None, held: tuple
 
 
 def _judge(copies: Path, entries: list[dict[str, Any]], hands: Crew) -> None:
-    """A damaged database is no basis for anything: refuse, unless all its bad blocks are free ones."""
+    """A damaged database is no basis for anything: refuse, unless all bad or missing blocks are free ones."""
     for entry in entries:
         if entry["kind"] != "duckdb":
             continue
         if entry["problem"]:
             raise Refused(f"{entry['path']} is damaged: {entry['problem']}", "restore an older snapshot")
-        if entry["bad_blocks"]:
+        if entry["bad_blocks"] or entry["missing_blocks"]:
             unread = hands.call("duck", "full_scan", databases={"copy": str(copies / entry["path"])})
             if unread:
                 raise Refused(f"{entry['path']} is damaged: {unread[0]}", "restore an older snapshot")

@@ -37,11 +37,14 @@ set_console(NoopConsole())
 _kept: dict[str, Any] = {}
 
 
-def prepare(project: str, gateway: str | None) -> None:
-    """Load the project for a restatement to come, and let go of every database again.
+def let_go() -> None:
+    """Forget the read-only view of the project, and close every database."""
+    close()
+    BaseDuckDBConnectionConfig._data_file_to_adapter.clear()  # pyright: ignore[reportPrivateUsage]
 
-    The adapters connect anew when they are needed.
-    """
+
+def prepare(project: str, gateway: str | None) -> None:
+    """Load the project for a restatement to come, and close every database again until then."""
     _context(project, gateway, read_only=False)
     _disconnect()
 
@@ -53,11 +56,15 @@ def close() -> None:
             kept.close()
         else:
             kept.cleanup()
+    _kept.clear()
     _disconnect()
 
 
 def _disconnect() -> None:
-    """SQLMesh (0.236) keeps adapters per file in a class variable, which `Context.close` leaves open."""
+    """SQLMesh (0.236) keeps adapters per file in a class variable, which `Context.close` leaves open.
+
+    A closed adapter connects anew when it is used.
+    """
     for adapter in BaseDuckDBConnectionConfig._data_file_to_adapter.values():  # pyright: ignore[reportPrivateUsage]
         adapter.close()
 
