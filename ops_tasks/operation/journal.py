@@ -146,7 +146,7 @@ def _read(folder: Path) -> Record:
 
 def _events(file: Path) -> Iterator[Event]:
     """Every whole line; a line torn by a crash is the last thing that did not happen."""
-    for line in file.read_text(encoding="utf-8").splitlines():
+    for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
             parsed = cast("dict[str, Any]", json.loads(line))
         except json.JSONDecodeError:

@@ -56,16 +56,19 @@ def _acquire(descriptor: int) -> None:
         except BlockingIOError:
             owner = _owner(descriptor)
             if time.monotonic() > until or _alive(owner.get("pid")):
-                what = f"{owner.get('task', 'an operation')} {owner.get('operation', '')}"
-                raise Busy(f"{what} is running (PID {owner.get('pid')})", "wait for it to end") from None
+                what = f"{owner['task']} {owner['operation']}" if owner else "an operation"
+                who = f" (PID {owner['pid']})" if owner else ""
+                raise Busy(f"{what} is running{who}", "wait for it to end") from None
             time.sleep(0.05)
 
 
 def _owner(descriptor: int) -> dict[str, Any]:
+    """What the owner has written, nothing when it is not (yet) all there."""
     try:
-        return cast("dict[str, Any]", json.loads(os.pread(descriptor, 4096, 0)))
-    except json.JSONDecodeError:
+        owner: object = json.loads(os.pread(descriptor, 4096, 0))
+    except ValueError:
         return {}
+    return cast("dict[str, Any]", owner) if isinstance(owner, dict) else {}
 
 
 def _alive(pid: object) -> bool:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -48,17 +48,17 @@ def change(path: Path, *statements: str) -> Path:
 
 
 def spec(**changed: Any) -> Table:
-    well = Table(
-        name="t",
-        catalog="db",
-        schema="main",
-        table="t",
-        date_column="d",
-        parents=[],
-        exclude=[],
-        recomputed=False,
-    )
-    return Table(**{**well, **changed})
+    well: dict[str, Any] = {
+        "name": "t",
+        "catalog": "db",
+        "schema": "main",
+        "table": "t",
+        "date_column": "d",
+        "parents": [],
+        "exclude": [],
+        "recomputed": False,
+    }
+    return cast("Table", {**well, **changed})
 
 
 def measured(path: Path, **changed: Any) -> Measured:
