@@ -13,7 +13,7 @@ from pathlib import Path
 
 import psutil
 
-POLL = 0.05
+POLL = 0.2
 MEGABYTE = 1024 * 1024
 
 

@@ -157,10 +157,8 @@ class Stack:
     @property
     def duckdb_files(self) -> list[Path]:
         """Every DuckDB file of the state set, the SQLMesh state included."""
-        files = list(self.databases.values())
-        if self.state_file is not None and self.state_file not in files:
-            files.append(self.state_file)
-        return files
+        state = [] if self.state_file is None else [self.state_file]
+        return list(dict.fromkeys([*self.databases.values(), *state]))
 
     def pipeline_dir(self, source: str) -> Path | None:
         """The dlt working folder of one source, or None where the stack has no dlt."""

@@ -72,7 +72,7 @@ def backfill(
         refuse_unless_free(found, crew=crew)
         if yes and not plan and window is not None:
             scenario.anticipate(found, names, window, crew)
-        seen = survey(observer, names)
+        seen = survey(observer, names, window)
         flags = scenario.symptoms(found, seen)
         report.show_days(terminal, seen, flags)
         findings = [asdict(flag) for flag in flags]

@@ -34,8 +34,11 @@ def check_sources(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def survey(observer: Observer, names: tuple[str, ...]) -> Survey:
-    """Look at the live stack; see `Survey`. Raises `UsageError` when a source's tables are not there."""
+def survey(observer: Observer, names: tuple[str, ...], window: Window | None = None) -> Survey:
+    """Look at the live stack; see `Survey`. With a `window`, SQLMesh begins to plan for it meanwhile.
+
+    Raises `UsageError` when a source's tables are not there.
+    """
     stack = observer.stack
     found = observer.duck("catalog")
     columns: dict[str, dict[str, str]] = found["columns"]
@@ -50,6 +53,8 @@ def survey(observer: Observer, names: tuple[str, ...]) -> Survey:
     models: dict[str, Any] = inspected["models"]
     touched = [table.quoted for table in raw if table.source in names and table.date_column]
     affected = tuple(downstream(models, touched))
+    if window is not None and (question := _question(stack, models, affected, window)):
+        observer.begin_plan(**question)
     today = stack.today()
     specs = [_raw_spec(table) for table in raw if table.source in names and table.date_column and not table.parents]
     stored = [name for name in affected if models[name]["kind"] != "VIEW"]
@@ -76,7 +81,7 @@ def facts(observer: Observer, seen: Survey, window: Window, options: Options, fo
     models = seen.models
     excluded = _resolve(options.exclude, models, seen.affected)
     restate = [name for name in seen.affected if models[name]["restatable"]]
-    planned = _planned(observer, restate, window, stack)
+    planned = _planned(observer, seen, window)
     planned = {name: span for name, span in planned.items() if name not in excluded}
     operation = new_id()
     names = {name: model["name"] for name, model in models.items()}
@@ -111,17 +116,26 @@ def facts(observer: Observer, seen: Survey, window: Window, options: Options, fo
     )
 
 
-def _planned(observer: Observer, restate: list[str], window: Window, stack: Stack) -> dict[str, tuple[str, str]]:
-    if not restate:
-        return {}
-    answer = observer.sqlmesh(
-        "plan",
-        models=restate,
-        start=window.start.isoformat(),
-        end=window.end.isoformat(),
-        execution_time=None if stack.config.clock is None else stack.now().isoformat(),
+def _question(stack: Stack, models: Mapping[str, Any], affected: Sequence[str], window: Window) -> dict[str, Any]:
+    """What SQLMesh is asked to plan; empty when there is nothing that it could restate."""
+    restate = [name for name in affected if models[name]["restatable"]]
+    return (
+        {
+            "models": restate,
+            "start": window.start.isoformat(),
+            "end": window.end.isoformat(),
+            "execution_time": None if stack.config.clock is None else stack.now().isoformat(),
+        }
+        if restate
+        else {}
     )
-    return {name: (start, end) for name, (start, end) in answer["restatements"].items()}
+
+
+def _planned(observer: Observer, seen: Survey, window: Window) -> dict[str, tuple[str, str]]:
+    question = _question(observer.stack, seen.models, seen.affected, window)
+    if not question:
+        return {}
+    return {name: (start, end) for name, (start, end) in observer.plan(**question)["restatements"].items()}
 
 
 def _resolve(wanted: Sequence[str], models: Mapping[str, Any], affected: Sequence[str]) -> set[str]:

@@ -210,7 +210,7 @@ def restate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
         execution_time=None if stack.config.clock is None else stack.now().isoformat(),
         **_days(found),
     )
-    hands.dismiss("sqlmesh")
+    hands.call("sqlmesh", "let_go")
     return cast("Result", done)
 
 

@@ -24,6 +24,7 @@ class Observer:
             "gateway": sqlmesh.gateway,
             "environment": sqlmesh.environment,
         }
+        self._begun: dict[str, Any] | None = None
         crew.warm("sqlmesh", cwd=stack.project)
         crew.warm("duck")
 
@@ -34,6 +35,18 @@ class Observer:
     def duck(self, function: str, **arguments: Any) -> Any:
         """Ask `duck_worker`."""
         return self._crew.call("duck", function, databases=self._databases, **arguments)
+
+    def begin_plan(self, **question: Any) -> None:
+        """Let SQLMesh plan a restatement while DuckDB is asked something else; `plan` brings the answer."""
+        self._begun = question
+        self._crew.send("sqlmesh", "plan", **self._project, **question)
+
+    def plan(self, **question: Any) -> Any:
+        """SQLMesh's plan of a restatement; see `sqlmesh_worker.plan`."""
+        if question == self._begun:
+            self._begun = None
+            return self._crew.receive("sqlmesh")
+        return self.sqlmesh("plan", **question)
 
     def close(self) -> None:
         """Let go of the files; SQLMesh's worker stays for what may come. DuckDB's holds none between two questions."""

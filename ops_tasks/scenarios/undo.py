@@ -45,7 +45,7 @@ def plan_undo(stack: Stack, record: Record) -> Undo:
         if "snapshot" in record.results:
             raise Refused(f"snapshot {name} is gone", "snapshot.list shows the others")
         return Undo(record.operation, title, None, "", 0, (), quarantine)
-    taken = snapshots.get(stack, name)
+    taken = snapshots.published(stack, name)
     return Undo(
         record.operation,
         title,

@@ -57,19 +57,18 @@ def copy_set(root: str, target: str, files: list[str], folders: list[str]) -> li
     base, into = Path(root), Path(target)
     with contextlib.ExitStack() as stack:
         sources = [(path, stack.enter_context(_shared(base / path))) for path in files if (base / path).exists()]
-        jobs = [(path, descriptor, "duckdb") for path, descriptor in sources]
-        for path, _ in sources:
-            wal = base / f"{path}.wal"
-            if wal.exists():
-                jobs.append((f"{path}.wal", stack.enter_context(_opened(wal)), "wal"))
+        jobs: list[tuple[str, int | None, str]] = [(path, descriptor, "duckdb") for path, descriptor in sources]
+        jobs += [(f"{path}.wal", None, "wal") for path, _ in sources if (base / f"{path}.wal").exists()]
         for folder in folders:
-            for found in sorted((base / folder).rglob("*")):
-                if found.is_file():
-                    jobs.append((found.relative_to(base).as_posix(), stack.enter_context(_opened(found)), "dlt"))
+            found = sorted(path for path in (base / folder).rglob("*") if path.is_file())
+            jobs += [(path.relative_to(base).as_posix(), None, "dlt") for path in found]
 
-        def copy(job: tuple[str, int, str]) -> dict[str, Any]:
+        def copy(job: tuple[str, int | None, str]) -> dict[str, Any]:
             path, descriptor, kind = job
-            return _copy(descriptor, into / path, path, kind)
+            if descriptor is not None:
+                return _copy(descriptor, into / path, path, kind)
+            with _opened(base / path) as opened:  # only now: dlt keeps more files than a process may have open
+                return _copy(opened, into / path, path, kind)
 
         with ThreadPoolExecutor(max_workers=2) as pool:
             entries = list(pool.map(copy, jobs))
@@ -102,7 +101,9 @@ def verify(folder: str) -> dict[str, Any]:
         answers = list(pool.map(compare, manifest["files"]))
     problems = [problem for answer in answers for problem in answer]
     total = sum(entry["size"] for entry in manifest["files"])
-    if not problems:
+    if problems:
+        (base / VERIFIED).unlink(missing_ok=True)
+    else:
         from datetime import UTC, datetime
 
         _write_json(base / VERIFIED, {"at": datetime.now(UTC).isoformat(), "bytes": total})
@@ -112,15 +113,17 @@ def verify(folder: str) -> dict[str, Any]:
 def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[str] | None = None) -> dict[str, Any]:
     """Make the state set under `root` equal to the snapshot in `folder`, byte for byte, and check it.
 
-    What is there now is renamed into `quarantine`, never deleted. Files that are already right are left alone. With
-    `consume` the snapshot's files are moved instead of copied (no extra space, for a full disk) and the snapshot is
-    marked as used up. `only` limits the
-    restore to those paths. Can be repeated after a kill at any point. Returns `{"files": n, "replaced": [...]}`.
+    What is there now is renamed into `quarantine`, never deleted. Files that are already right are left alone, and
+    nothing is touched before every file that is needed has been found to be what the manifest says. With `consume`
+    the snapshot's files are moved instead of copied (no extra space, for a full disk) and the snapshot is marked as
+    used up; a restore of the whole set does so too where the disk turns out to be full. `only` limits the restore to
+    those databases (WALs along) and folders, and never uses anything up: the rest of the set may still need it.
+    Can be repeated after a kill at any point. Returns `{"files": n, "replaced": [...]}`.
     """
     base, store, aside = Path(root), Path(folder) / "files", Path(quarantine)
     manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
-    entries = [entry for entry in manifest["files"] if only is None or entry["path"] in only]
-    wanted = {entry["path"]: entry for entry in entries}
+    named = None if only is None else {*only, *(f"{path}.wal" for path in only)}
+    wanted = {entry["path"]: entry for entry in manifest["files"] if named is None or entry["path"] in named}
     replaced: list[str] = []
     live = [path for path in manifest["databases"] if only is None or path in only]
     folders = [path for path in manifest["folders"] if only is None or path in only]
@@ -135,8 +138,13 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
         different = [
             path for path, entry in wanted.items() if _sha256_of(base / path, locked.get(path)) != entry["sha256"]
         ]
-        staged = {path: _stage(store / path, base / path, wanted[path], consume) for path in different}
-        for path in sorted({*different, *(p for p in extra if p not in wanted)}):
+        damaged = [path for path in different if not _is_stored(store / path, base / path, wanted[path])]
+        if damaged:
+            raise StepFailed(f"the snapshot is damaged: {', '.join(damaged)}", "snapshot.list shows the others")
+        moving = None if only is not None else consume
+        staged = {path: _stage(store / path, base / path, wanted[path], moving) for path in different}
+        ours = {path.relative_to(base).as_posix() for path in staged.values()}  # a killed restore's, in a folder
+        for path in sorted({*different, *(p for p in extra if p not in wanted and p not in ours)}):
             if (base / path).exists():
                 (aside / path).parent.mkdir(parents=True, exist_ok=True)
                 (base / path).rename(_free(aside / path))
@@ -322,13 +330,16 @@ def _scan_words(found: Scan) -> dict[str, Any]:
     }
 
 
-def _stage(stored: Path, target: Path, entry: dict[str, Any], consume: bool) -> Path:
-    """Bring the wanted bytes beside their place under a temporary name."""
+def _stage(stored: Path, target: Path, entry: dict[str, Any], moving: bool | None) -> Path:
+    """Bring the wanted bytes beside their place under a temporary name.
+
+    `moving` takes them out of the snapshot; False copies, and moves only where there is no room; None never moves.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.ops-new")
+    fresh = _fresh(target)
     if _sha256_of(fresh) == entry["sha256"]:
         return fresh
-    if not consume:
+    if not moving:
         try:
             progress(f"bringing back {entry['path']}")
             with _opened(stored) as source:
@@ -336,13 +347,22 @@ def _stage(stored: Path, target: Path, entry: dict[str, Any], consume: bool) -> 
             return fresh
         except OSError as error:
             fresh.unlink(missing_ok=True)
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if moving is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                 raise
     marker = Path(str(stored).removesuffix(entry["path"])).parent / CONSUMED
     if not marker.exists():
         _write_json(marker, {"by": str(target)})
     stored.rename(fresh)
     return fresh
+
+
+def _fresh(target: Path) -> Path:
+    return target.with_name(f".{target.name}.ops-new")
+
+
+def _is_stored(stored: Path, target: Path, entry: dict[str, Any]) -> bool:
+    """Whether the wanted bytes are in the snapshot, or beside their place already."""
+    return entry["sha256"] in (_sha256_of(stored), _sha256_of(_fresh(target)))
 
 
 def _free(path: Path) -> Path:

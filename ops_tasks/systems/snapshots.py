@@ -251,11 +251,19 @@ def _manifest(
     }
 
 
+def published(stack: Stack, name: str) -> Snapshot:
+    """One snapshot, also when a restore that was killed has begun to move its files; see `get`."""
+    return _read(folder_of(stack, name)) if (folder_of(stack, name) / CONSUMED).exists() else get(stack, name)
+
+
 def _read(folder: Path) -> Snapshot:
-    manifest = cast("dict[str, Any]", json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     verified: datetime | None = None
-    if (folder / VERIFIED).is_file():
-        verified = datetime.fromisoformat(json.loads((folder / VERIFIED).read_text(encoding="utf-8"))["at"])
+    try:
+        manifest = cast("dict[str, Any]", json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+        if (folder / VERIFIED).is_file():
+            verified = datetime.fromisoformat(json.loads((folder / VERIFIED).read_text(encoding="utf-8"))["at"])
+    except ValueError as error:
+        raise StepFailed(f"snapshot {folder.name} is damaged: {error}", f"move {folder} out of the way") from None
     return Snapshot(
         folder.name,
         folder,

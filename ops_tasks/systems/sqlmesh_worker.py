@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from sqlglot import exp
 from sqlmesh import Context
+from sqlmesh.core import constants
 from sqlmesh.core.config import Config
 from sqlmesh.core.config.connection import (
     BaseDuckDBConnectionConfig,
@@ -34,6 +35,8 @@ WHOLE_HISTORY = {"INCREMENTAL_BY_UNIQUE_KEY", "INCREMENTAL_BY_PARTITION", "FULL"
 SCD = {"SCD_TYPE_2", "SCD_TYPE_2_BY_TIME", "SCD_TYPE_2_BY_COLUMN"}
 
 set_console(NoopConsole())
+# SQLMesh (0.236) parses models in forked children; below this many that costs more than it saves.
+FORKED_FROM = 100
 _kept: dict[str, Any] = {}
 
 
@@ -135,6 +138,8 @@ def _context(project: str, gateway: str | None, *, read_only: bool) -> Context:
     key = f"{project} {gateway} {read_only}"
     if key not in _kept:
         progress("loading the SQLMesh project")
+        if sum(1 for _ in Path(project).rglob("*.sql")) < FORKED_FROM:
+            constants.MAX_FORK_WORKERS = 1
         configs = load_configs(None, Config, [project])
         if not configs:
             raise UsageError(f"no SQLMesh configuration in {project}")
