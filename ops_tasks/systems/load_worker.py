@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import subprocess
 from collections import deque
+from collections.abc import Sequence
 
 from ops_tasks.errors import StepFailed, UsageError
 from ops_tasks.systems.worker_main import progress
 
-KEPT = 5
+KEPT = 12
 
 
 def run(command: list[str], cwd: str, env: dict[str, str] | None = None) -> dict[str, int]:
@@ -28,13 +29,21 @@ def run(command: list[str], cwd: str, env: dict[str, str] | None = None) -> dict
         )
     except FileNotFoundError:
         raise UsageError(f"the load command {command[0]!r} is not installed") from None
-    assert process.stdout is not None
-    for line in process.stdout:
-        print(line, end="", flush=True)  # noqa: T201 - the parent writes it to the log
-        if line.strip():
-            last.append(line.strip())
-            progress(line.strip()[:100])
-    code = process.wait()
+    with process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(line, end="", flush=True)  # noqa: T201 - the parent writes it to the log
+            if line.strip():
+                last.append(line.strip())
+                progress(line.strip()[:100])
+    code = process.returncode
     if code:
-        raise StepFailed(f"{' '.join(command)} failed (exit {code}): {last[-1] if last else 'it said nothing'}")
+        raise StepFailed(f"{' '.join(command)} failed (exit {code}): {_telling(last)}")
     return {"exit": code}
+
+
+def _telling(last: Sequence[str]) -> str:
+    """The last line that speaks of an error, else the last one with words; SQL errors end with a mere caret."""
+    words = [line for line in last if any(letter.isalnum() for letter in line)]
+    errors = [line for line in words if "error" in line.lower()]
+    return (errors or words or ["it said nothing"])[-1]

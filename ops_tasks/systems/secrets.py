@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from functools import lru_cache
+from urllib.parse import quote
 
 NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_?KEY|CREDENTIALS", re.IGNORECASE)
+# The text may be JSON, and has to stay so: quotes may be escaped, and after a quoted name only a quoted value is hidden.
 IN_TEXT = re.compile(
-    r"((?:motherduck_token|token|password|api_?key|secret)\s*[=:]\s*)(['\"]?)[^\s'\"&;,]{6,}\2", re.IGNORECASE
+    r"""((?:token|password|api_?key|secret)(?:\s*[=:]\s*\\?['"]?|\\?['"]\s*[=:]\s*\\?['"]))"""
+    r"""(?:[^\s'"\\&;,]|\\u[0-9a-f]{4}){6,}""",
+    re.IGNORECASE,
 )
 HIDDEN = "***"
 SHORTEST = 6
@@ -24,4 +29,5 @@ def redact(text: str) -> str:
 @lru_cache(maxsize=4)
 def _values(environment: tuple[tuple[str, str], ...]) -> tuple[str, ...]:
     found = {value for name, value in environment if NAMES.search(name) and len(value) >= SHORTEST}
-    return tuple(sorted(found, key=len, reverse=True))
+    spelled = {spelling for value in found for spelling in (value, json.dumps(value)[1:-1], quote(value, safe=""))}
+    return tuple(sorted(spelled, key=len, reverse=True))

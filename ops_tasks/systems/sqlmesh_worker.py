@@ -24,7 +24,9 @@ from sqlmesh.core.config.loader import load_configs
 from sqlmesh.core.console import NoopConsole, set_console
 from sqlmesh.core.plan import Plan
 from sqlmesh.core.snapshot import Snapshot, SnapshotId
+from sqlmesh.utils.concurrency import NodeExecutionFailedError
 from sqlmesh.utils.date import to_datetime
+from sqlmesh.utils.errors import PlanError
 
 from ops_tasks.errors import StepFailed, UsageError
 from ops_tasks.systems.worker_main import progress
@@ -34,7 +36,20 @@ CLOCK_CALLS = {"now", "today", "get_current_timestamp", "get_current_time", "tra
 WHOLE_HISTORY = {"INCREMENTAL_BY_UNIQUE_KEY", "INCREMENTAL_BY_PARTITION", "FULL"}
 SCD = {"SCD_TYPE_2", "SCD_TYPE_2_BY_TIME", "SCD_TYPE_2_BY_COLUMN"}
 
-set_console(NoopConsole())
+
+class _Listener(NoopConsole):
+    """Says nothing, and remembers why models failed: SQLMesh's own error is "Plan application failed."."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.failed: list[NodeExecutionFailedError[Any]] = []
+
+    def log_failed_models(self, errors: list[NodeExecutionFailedError[Any]]) -> None:
+        self.failed += errors
+
+
+_listener = _Listener()
+set_console(_listener)
 # SQLMesh (0.236) parses models in forked children; below this many that costs more than it saves.
 FORKED_FROM = 100
 _kept: dict[str, Any] = {}
@@ -128,9 +143,25 @@ def restate(
         changed = sorted(set(ranges) ^ set(expected)) or sorted(ranges)
         raise StepFailed(f"SQLMesh's plan is no longer the one that was shown: {', '.join(changed)}", "plan it again")
     progress(f"restating {len(ranges)} models")
-    context.apply(made)
+    try:
+        context.apply(made)
+    except PlanError as error:
+        raise StepFailed(_why(error)) from error
     progress("auditing")
     return {"restated": ranges, "audits": _audit(context, environment, ranges, execution_time)}
+
+
+def _why(error: PlanError) -> str:
+    """The first model that failed, and what its failure began with."""
+    if not _listener.failed:
+        return str(error).strip().splitlines()[0]
+    first: BaseException = _listener.failed[0]
+    node = str(getattr(first, "node", "")).replace('"', "")
+    while (cause := first.__cause__ or first.__context__) is not None:
+        first = cause
+    line = next((text.strip() for text in str(first).splitlines() if text.strip()), type(first).__name__)
+    more = f" (and {len(_listener.failed) - 1} more models)" if len(_listener.failed) > 1 else ""
+    return f"{line}, in {node}{more}"
 
 
 def _context(project: str, gateway: str | None, *, read_only: bool) -> Context:
