@@ -9,7 +9,7 @@ from functools import lru_cache
 from urllib.parse import quote
 
 NAMES = re.compile(r"TOKEN|SECRET|PASSWORD|PASSWD|API_?KEY|PRIVATE_?KEY|CREDENTIALS", re.IGNORECASE)
-# The text may be JSON, and has to stay so: quotes may be escaped, and after a quoted name only a quoted value is hidden.
+# The text may be JSON, and has to stay so: quotes may be escaped, and a quoted name hides a quoted value only.
 IN_TEXT = re.compile(
     r"""((?:token|password|api_?key|secret)(?:\s*[=:]\s*\\?['"]?|\\?['"]\s*[=:]\s*\\?['"]))"""
     r"""(?:[^\s'"\\&;,]|\\u[0-9a-f]{4}){6,}""",
