@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ops_tasks.errors import UsageError, nearest
 
 FILE = "invoke.yaml"
+DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
 class _Section(BaseModel):
@@ -124,6 +126,12 @@ class OpsSection(_Section):
     date_columns: dict[str, str] = Field(default_factory=dict)
     gate: GateSection = GateSection()
 
+    @field_validator("clock", mode="before")
+    @classmethod
+    def _day(cls, value: object) -> object:
+        # pydantic would make a midnight of a date that comes as text: quoted, or from the environment
+        return date.fromisoformat(value) if isinstance(value, str) and DAY.fullmatch(value) else value
+
 
 @dataclass(frozen=True)
 class Stack:
@@ -219,7 +227,7 @@ def find(folder: str | Path | None = None) -> Stack:
 
 def _parse(file: Path) -> dict[str, Any]:
     from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     yaml: Any = YAML(typ="rt")
     try:
@@ -228,6 +236,8 @@ def _parse(file: Path) -> dict[str, Any]:
         broken: Any = error
         line = broken.problem_mark.line + 1 if broken.problem_mark else 1
         raise UsageError(f"{file}:{line}: not YAML: {broken.problem}") from None
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: not YAML: {str(error).splitlines()[0]}") from None
     return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
 
 
@@ -242,7 +252,9 @@ def _load(file: Path, parsed: dict[str, Any]) -> Stack:
         first = error.errors()[0]
         path = list(first["loc"])
         key = ".".join(["ops", *map(str, path)])
-        raise UsageError(f"{file}:{_line(raw, path)}: {key}: {first['msg']}", _hint(path, first["type"])) from None
+        variable = "_".join(["INVOKE_OPS", *map(str, path)]).upper()
+        place = f"{variable} for {file}" if variable in os.environ else f"{file}:{_line(raw, path)}"
+        raise UsageError(f"{place}: {key}: {first['msg']}", _hint(path, first["type"])) from None
     root = (file.parent / config.root).resolve()
     stack = Stack(file, root, config)
     _check_paths(stack, raw)
@@ -255,11 +267,28 @@ def _check_paths(stack: Stack, raw: dict[str, Any]) -> None:
     if not stack.project.is_dir():
         line = _line(raw, ["sqlmesh", "project"])
         raise UsageError(f"{stack.file}:{line}: ops.sqlmesh.project: {stack.project} does not exist")
+    for path, keys in _set_paths(stack):
+        if not Path(os.path.normpath(path)).is_relative_to(stack.root):
+            place = f"{stack.file}:{_line(raw, keys)}: {'.'.join(['ops', *keys])}"
+            raise UsageError(f"{place}: {path} is outside of the root", f"it has to be below {stack.root}")
     for name, source in stack.config.sources.items():
         if source.catalog not in stack.databases:
             line = _line(raw, ["sources", name, "catalog"])
             reason = f"{stack.file}:{line}: ops.sources.{name}.catalog: no database {source.catalog!r}"
             raise UsageError(reason, nearest(source.catalog, list(stack.databases)))
+
+
+def _set_paths(stack: Stack) -> list[tuple[Path, list[str]]]:
+    """Every path of the state set with its key: copies of it keep their place relative to the root."""
+    paths = [(path, ["databases", name]) for name, path in stack.databases.items()]
+    if stack.state_file is not None:
+        paths.append((stack.state_file, ["sqlmesh", "state"]))
+    if stack.config.dlt is not None:
+        paths.append((stack.root / stack.config.dlt.pipelines_dir, ["dlt", "pipelines_dir"]))
+        paths += [
+            (stack.pipeline_dir(name) or stack.root, ["sources", name, "pipeline"]) for name in stack.config.sources
+        ]
+    return paths
 
 
 def _line(raw: Any, path: list[Any]) -> int:
@@ -295,7 +324,7 @@ def _with_environment(section: dict[str, Any], prefix: str = "INVOKE_OPS") -> di
     """Apply Invoke's own rule: `INVOKE_OPS_<KEY>_<KEY>` replaces a value that the file already has."""
     merged: dict[str, Any] = {}
     for key, value in section.items():
-        name = f"{prefix}_{key.upper()}"
+        name = f"{prefix}_{str(key).upper()}"
         if isinstance(value, dict):
             merged[key] = _with_environment(cast("dict[str, Any]", value), name)
         else:
