@@ -15,6 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any, cast
@@ -124,12 +125,12 @@ class Worker:
     def close(self) -> None:
         """End the child and wait until it, and every lock it held, is gone."""
         assert self._process.stdin is not None
-        if self._process.poll() is None:
-            try:
-                self._process.stdin.close()
-                self._process.wait(timeout=10)
-            except (subprocess.TimeoutExpired, BrokenPipeError):
-                self.kill()
+        with suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.kill()
         self._reader.join(timeout=5)
         self._answers.close()
         if self._process.stdout is not None:
@@ -140,8 +141,9 @@ class Worker:
 
     def kill(self) -> None:
         """Kill the child and everything it started."""
-        if self._process.poll() is None:
-            os.killpg(self._process.pid, signal.SIGKILL)
+        if self._process.returncode is None:  # not reaped yet: until then nobody else can have its group's number
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
 
     def __enter__(self) -> Worker:
@@ -165,6 +167,9 @@ class Worker:
                     self._log = None
 
     def _died(self) -> StepFailed:
+        if self._process.returncode is None:
+            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+            self.kill()  # it has ended, what it has started may not have
         code = self._process.wait()
         self._reader.join(timeout=5)
         said = next((line for line in reversed(self._tail) if line.strip()), "it said nothing")

@@ -29,11 +29,11 @@ def _answer(value: dict[str, Any]) -> None:
         _answers.flush()
 
 
-def _watch_parent(source: int, requests: queue.Queue[str | None], busy: threading.Event) -> None:
-    """Feed requests; when standard input ends while one is running, the parent has died: die with all children."""
+def _watch_parent(source: int, requests: queue.Queue[str | None]) -> None:
+    """Feed requests; when standard input ends and one is not done, the parent has died: die with all children."""
     for line in _lines(source):
         requests.put(line)
-    if busy.is_set():
+    if requests.unfinished_tasks:
         os.killpg(0, signal.SIGKILL)
     requests.put(None)
 
@@ -64,31 +64,33 @@ def _reason(error: BaseException) -> str:
     return f"{type(error).__name__}: {first.strip()}"
 
 
+def _serve(system: str, request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"result": _function(system, request["function"])(**request["arguments"])}
+    except OpsError as error:
+        return {"error": type(error).__name__, "reason": error.reason, "way_out": error.way_out}
+    except Exception as error:  # noqa: BLE001 - a third-party error becomes the parent's StepFailed, trace in the log
+        traceback.print_exc()
+        return {"error": "StepFailed", "reason": _reason(error), "way_out": ""}
+
+
 def main(system: str, descriptor: int) -> None:
     """Serve requests for `ops_tasks.systems.<system>_worker` until standard input ends."""
     global _answers
     os.set_inheritable(descriptor, False)
     _answers = os.fdopen(descriptor, "w", encoding="utf-8")
     requests: queue.Queue[str | None] = queue.Queue()
-    busy = threading.Event()
     source = os.dup(0)
     with open(os.devnull, "rb") as nothing:  # noqa: PTH123 - a descriptor, not a path
         os.dup2(nothing.fileno(), 0)
-    threading.Thread(target=_watch_parent, args=(source, requests, busy), daemon=True).start()
+    threading.Thread(target=_watch_parent, args=(source, requests), daemon=True).start()
     module = import_module(f"ops_tasks.systems.{system}_worker")
     # The tools are imported and may keep their byte code; looking at a project must not leave any in it.
     sys.dont_write_bytecode = True
     while (line := requests.get()) is not None:
-        request = cast("dict[str, Any]", json.loads(line))
-        busy.set()
-        try:
-            _answer({"result": _function(system, request["function"])(**request["arguments"])})
-        except OpsError as error:
-            _answer({"error": type(error).__name__, "reason": error.reason, "way_out": error.way_out})
-        except Exception as error:  # noqa: BLE001 - a third-party error becomes the parent's StepFailed, trace in the log
-            traceback.print_exc()
-            _answer({"error": "StepFailed", "reason": _reason(error), "way_out": ""})
-        busy.clear()
+        answer = _serve(system, cast("dict[str, Any]", json.loads(line)))
+        requests.task_done()  # before the answer: who has it may end this worker, and it is to end gently then
+        _answer(answer)
     if hasattr(module, "close"):
         module.close()
     sys.stdout.flush()
