@@ -151,14 +151,24 @@ def describe(databases: dict[str, str], state: str | None, environment: str) -> 
 
 
 def full_scan(databases: dict[str, str]) -> list[str]:
-    """Read every value of every table; return what could not be read, a line per table."""
+    """Read every value of every table; return what could not be read, a line per table or unreadable database."""
     problems: list[str] = []
-    with attached(databases) as connection:
-        for name in _tables(connection):
-            try:
-                connection.execute(f"SELECT sum(hash(t)) FROM {ident(*name)} t").fetchall()
-            except duckdb.Error as error:
-                problems.append(f"{'.'.join(name)}: {str(error).splitlines()[0]}")
+    for catalog_name, path in databases.items():
+        try:
+            with attached({catalog_name: path}) as connection:
+                problems += _unreadable(connection)
+        except duckdb.Error as error:
+            problems.append(f"{catalog_name}: {str(error).splitlines()[0]}")
+    return problems
+
+
+def _unreadable(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    problems: list[str] = []
+    for name in _tables(connection):
+        try:
+            connection.execute(f"SELECT sum(hash(t)) FROM {ident(*name)} t").fetchall()
+        except duckdb.Error as error:
+            problems.append(f"{'.'.join(name)}: {str(error).splitlines()[0]}")
     return problems
 
 

@@ -181,14 +181,16 @@ def test_a_dead_worker_leaves_nobody_behind(worker: Worker, tricks: Path) -> Non
 
 
 def test_a_hanging_worker_is_killed_with_its_children(tricks: Path) -> None:
+    pids: list[int] = []
     with pytest.raises(ZeroDivisionError), Worker("tricks", cwd=tricks) as worker:
         worker.send("hangs", note=str(tricks / "note"))
-        pids = noted(tricks / "note")
+        pids += noted(tricks / "note")
         raise ZeroDivisionError
     until(lambda: gone(*pids), 2)
 
 
 def test_closing_a_worker_at_work_ends_it(tricks: Path) -> None:
+    pids: list[int] = []
     with Worker("tricks", cwd=tricks) as worker:
         worker.send("hangs", note=str(tricks / "note"))
         pids = noted(tricks / "note")
