@@ -1,0 +1,105 @@
+"""What people see."""
+
+from __future__ import annotations
+
+import io
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ops_tasks.operation.plan import Effect, Plan, Refusal, Result, Run, Step
+from ops_tasks.report.plan import show_plan
+from ops_tasks.report.terminal import BARS, Terminal, confirm, size, sparkline
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(0, 10**9), max_size=60))
+def test_a_sparkline_keeps_length_order_and_holes(values: list[int]) -> None:
+    line = sparkline(values)
+    assert len(line) == len(values)
+    assert all((mark == "·") == (value == 0) for mark, value in zip(line, values, strict=True))
+    ranks = {value: -1 if mark == "·" else BARS.index(mark) for mark, value in zip(line, values, strict=True)}
+    assert [ranks[value] for value in sorted(ranks)] == sorted(ranks.values())
+    if any(values):
+        assert line[values.index(max(values))] in BARS
+
+
+@pytest.mark.parametrize(
+    ("count", "words"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 KB"),
+        (1_500_000, "1.5 MB"),
+        (2 * 10**9, "2.0 GB"),
+        (3 * 10**15, "3000.0 TB"),
+    ],
+)
+def test_size(count: int, words: str) -> None:
+    assert size(count) == words
+
+
+@pytest.mark.parametrize(("answer", "agreed"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yo", False)])
+def test_only_a_clear_yes_is_one(monkeypatch: pytest.MonkeyPatch, answer: str, agreed: bool) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(answer + "\n"))
+    assert confirm("Really?") is agreed
+
+
+def test_nobody_there_is_a_no(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(""))
+    assert confirm("Really?") is False
+
+
+@pytest.mark.parametrize("json", [True, False])
+def test_text_stays_out_of_the_way_of_json(capsys: pytest.CaptureFixture[str], json: bool) -> None:
+    Terminal(json=json).show("hello")
+    seen = capsys.readouterr()
+    assert (seen.err if json else seen.out) == "hello\n"
+    assert (seen.out if json else seen.err) == ""
+
+
+def test_events_are_a_line_each_and_secrets_are_hidden(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_TOKEN", "very-secret")
+    terminal = Terminal()
+    terminal.step("started", "Load very-secret", None)
+    terminal.step("progress", "half", None)
+    terminal.step("done", "Load very-secret", 1.23)
+    terminal.step("failed", "Swap [red]x", 0.5)
+    terminal.step("putting_back", "Put everything back", None)
+    assert capsys.readouterr().out.splitlines() == ["✓ Load *** 1.2 s", "✗ Swap [red]x 0.5 s", "↩ Put everything back"]
+
+
+def test_a_plan_shows_effects_steps_commands_and_refusals(capsys: pytest.CaptureFixture[str]) -> None:
+    def nothing(_run: Run) -> Result:
+        return {}
+
+    plan = Plan(
+        task="ops.test",
+        operation="abc123",
+        title="A test",
+        arguments={},
+        steps=(Step("a", "Take [a] snapshot", nothing, equivalent="cp x y"), Step("b", "Swap", nothing)),
+        snapshot="a",
+        put_back=nothing,
+        effects=(Effect("raw.main.obs", "exchanged"), Effect("snap", "taken", 2_000_000)),
+        notes=("SCD is left alone",),
+        refusals=(Refusal("too old", "load it first"),),
+    )
+    show_plan(Terminal(), plan, 10**9, done={"b"})
+    seen = capsys.readouterr().out
+    for words in (
+        "Plan abc123: A test",
+        "~ raw.main.obs: exchanged",
+        "~ snap: taken 2.0 MB of 1.0 GB free",
+        "! SCD is left alone",
+        "1. Take [a] snapshot",
+        "$ cp x y",
+        "2. Swap (done)",
+        "✗ too old",
+        "→ load it first",
+    ):
+        assert words in seen
