@@ -44,11 +44,10 @@ def small_disk(loaded: Path, tmp_path: Path) -> Iterator[Sandbox]:
 def fill(folder: Path, leave: int = 0) -> None:
     """Take every free byte of the disk but `leave`."""
     free = os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize
-    with (folder / "filler").open("ab") as file:
+    with (folder / "filler").open("ab", buffering=0) as file:
         try:
             for _ in range(max(0, free - leave) // 4096):
                 file.write(b"x" * 4096)
-                file.flush()
         except OSError:
             return
 
