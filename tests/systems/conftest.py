@@ -51,7 +51,7 @@ def small(tmp_path: Path) -> Stack:
     (root / "transforms").mkdir(parents=True)
     (root / "data").mkdir()
     (root / "invoke.yaml").write_text(INVOKE_YAML)
-    for name, rows in (("databox", 50_000), ("raw", 5_000), ("state", 5)):
+    for name, rows in (("databox", 20_000), ("raw", 5_000), ("state", 5)):
         with duckdb.connect(root / "data" / f"{name}.duckdb") as connection:
             connection.execute(f"CREATE TABLE t AS SELECT range AS n, hash(range) AS h FROM range({rows})")
     folder = root / "data" / "dlt" / "ebird"
