@@ -52,13 +52,13 @@ def run(
     results: dict[str, Result] = dict(done or {})
     seconds: dict[str, float] = {}
     told = Run(plan.operation, journal.folder, results, lambda text: say("progress", text, None), held)
-    if done is None:
-        journal.append("planned", task=plan.task, title=plan.title, arguments=dict(plan.arguments))
-    else:
-        journal.append("retried")
     step, began = plan.steps[0], time.monotonic()
     with _interruptible():
         try:
+            if done is None:
+                journal.append("planned", task=plan.task, title=plan.title, arguments=dict(plan.arguments))
+            else:
+                journal.append("retried")
             for step in plan.steps:
                 if step.name in results:
                     continue

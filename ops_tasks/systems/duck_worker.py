@@ -246,9 +246,9 @@ def _joined(table: Table) -> str:
 
 
 def _value(table: str, column: str, kind: str, recomputed: bool) -> str:
-    """Sums of floating-point numbers depend on the order of the rows in their last digits: 12 digits are compared."""
+    """Sums of floating-point numbers depend on the order of the rows in their last digits: 10 digits are compared."""
     name = ident(table, column)
-    return f"format('{{:.12g}}', {name})" if recomputed and kind in INEXACT else name
+    return f"format('{{:.10g}}', {name})" if recomputed and kind in INEXACT else name
 
 
 def _sqlmesh_state(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Any]:

@@ -28,5 +28,5 @@ def day_of(column: str, kind: str, table: str | None = None) -> str | None:
     if kind.startswith("TIMESTAMP"):
         return f"CAST({name} AS DATE)"
     if kind == "VARCHAR":
-        return f"TRY_CAST(left({name}, 10) AS DATE)"
+        return f"TRY_CAST(left(ltrim({name}), 10) AS DATE)"
     return None
