@@ -12,7 +12,7 @@ from invoke import tasks as invoke_tasks
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from ops_tasks.errors import OpsError
+from ops_tasks.errors import OpsError, StepFailed
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
 
@@ -68,6 +68,10 @@ def finish(name: str, as_json: bool, body: Callable[[Terminal], Document]) -> No
         _tell(error)
         finding = {"reason": error.reason, "way_out": error.way_out}
         document = Document(name, error.status, findings=[finding], exit_code=error.exit_code)
+    except OSError as error:
+        # Inside an operation the runner has dealt with it: this is a disk that is full before or after one.
+        _tell(StepFailed(str(error)))
+        document = Document(name, StepFailed.status, findings=[{"reason": str(error), "way_out": ""}])
     except KeyboardInterrupt:
         raise Exit("interrupted; nothing was changed", code=INTERRUPTED) from None
     if as_json:

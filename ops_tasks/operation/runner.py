@@ -72,7 +72,7 @@ def run(
                 results[step.name] = result
                 seconds[step.name] = round(time.monotonic() - began, 3)
                 say("done", step.title, seconds[step.name])
-            with _deaf():  # all is done and checked: what is left is to say so
+            with deaf():  # all is done and checked: what is left is to say so
                 plan.release(False)
                 journal.append("succeeded", seconds=seconds)
                 journal.close()
@@ -88,7 +88,7 @@ def _put_back(
     reason, way_out = _words(error, journal)
     status = "refused" if isinstance(error, Refused) else "put_back"
     outcome = Outcome(plan.operation, status, told.results, seconds, failed.name, reason, way_out)
-    with _deaf():
+    with deaf():
         try:
             plan.release(True)
             journal.close()  # on a full disk the reserve is the room in which everything is put back
@@ -155,7 +155,7 @@ def _interruptible() -> Generator[None]:
 
 
 @contextmanager
-def _deaf() -> Generator[None]:
+def deaf() -> Generator[None]:
     """Ignore the polite signals while the set is being put back."""
     with _handlers(signal.SIG_IGN):
         yield

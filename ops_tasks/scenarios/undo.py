@@ -8,8 +8,9 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from ops_tasks.errors import Refused, Stopped
+from ops_tasks.errors import Refused, StepFailed, Stopped
 from ops_tasks.operation.journal import Journal, Record
+from ops_tasks.operation.runner import deaf
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 from ops_tasks.systems.secrets import redact
@@ -75,25 +76,27 @@ def undo(
 ) -> dict[str, Any]:
     """Put the snapshot back and check it; what is there now stays in the quarantine.
 
-    The journal says first that a rollback has begun: killed in the middle, the operation is stopped, and the same
-    rollback can be run again.
+    Polite signals are ignored meanwhile. The journal says first that a rollback has begun: killed in the middle, the
+    operation is stopped, and the same rollback can be run again.
     """
-    journal = Journal(record.folder, redact)
-    journal.append("rollback_started")
-    evidence: dict[str, Any] = {"nothing_changed": True}
-    if planned.snapshot is not None:
-        try:
-            evidence = snapshots.restore(
-                stack,
-                planned.snapshot,
-                planned.quarantine,
-                consume=False,
-                say=say,
-                log=record.folder / "systems.log",
-                held=held,
-            )
-        except OSError as error:
-            raise Stopped(f"the snapshot could not be put back: {error}", "ops.rollback again") from error
-    journal.append("rolled_back", **evidence)
-    journal.close()
+    with deaf():
+        journal = Journal(record.folder, redact)
+        journal.append("rollback_started")
+        evidence: dict[str, Any] = {"nothing_changed": True}
+        if planned.snapshot is not None:
+            try:
+                evidence = snapshots.restore(
+                    stack,
+                    planned.snapshot,
+                    planned.quarantine,
+                    consume=False,
+                    say=say,
+                    log=record.folder / "systems.log",
+                    held=held,
+                )
+            except StepFailed as error:
+                again = f"{error.way_out}; then invoke ops.rollback {record.operation}".removeprefix("; then ")
+                raise Stopped(f"the snapshot could not be put back: {error.reason}", again) from error
+        journal.append("rolled_back", **evidence)
+        journal.close()
     return evidence

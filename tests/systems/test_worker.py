@@ -52,6 +52,13 @@ def dies_with_child(note):
     Path(note).write_text(f"{os.getpid()} {child.pid}")
     os.kill(os.getpid(), 9)
 def writes(path): Path(path).touch()
+def imports(folder):
+    import sys
+    sys.path.insert(0, folder)
+    import of_the_project
+    return of_the_project.VALUE
+
+
 def environment(name): return os.environ.get(name)
 def close(): Path("closed").touch()
 '''
@@ -252,12 +259,17 @@ def test_a_request_of_a_dead_parent_is_not_begun(tricks: Path) -> None:
     assert not (tricks / "written").exists()
 
 
-def test_workers_are_quiet_and_leave_no_byte_code(tricks: Path) -> None:
+def test_workers_are_quiet_and_leave_no_byte_code(tricks: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PYTHONDONTWRITEBYTECODE", raising=False)
+    project = tricks / "project"
+    project.mkdir()
+    (project / "of_the_project.py").write_text("VALUE = 7\n")
     with Worker("tricks", cwd=tricks, env={"MINE": "x"}) as worker:
         assert worker.call("environment", name="SODA_CORE_TELEMETRY_ENABLED") == "false"
         assert worker.call("environment", name="RUNTIME__DLTHUB_TELEMETRY") == "false"
         assert worker.call("environment", name="MINE") == "x"
-    assert not list(tricks.rglob("*.pyc"))
+        assert worker.call("imports", folder=str(project)) == 7
+    assert not list(project.rglob("*.pyc"))
 
 
 def test_a_crew_starts_each_once_and_ends_all(tricks: Path) -> None:
