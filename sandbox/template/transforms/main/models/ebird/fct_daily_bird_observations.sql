@@ -6,7 +6,7 @@ MODEL (
   grain (day_date, species_code, region_code),
   description 'Observations per day, species and region.',
   audits (
-    not_null(columns := (day_date, species_code, region_code, total_count, region_checklists)),
+    not_null(columns := (species_code, region_code, total_count, region_checklists)),
     unique_combination_of_columns(columns := (day_date, species_code, region_code)),
     forall(criteria := (n_checklists >= 1, total_count >= max_count, frequency_permille BETWEEN 1 AND 1000))
   )

@@ -2,7 +2,10 @@ MODEL (
   name ebird_staging.stg_checklists,
   kind FULL,
   grain sub_id,
-  description 'Checklists; the day is the first ten characters of the ISO text that eBird sends.'
+  description 'Checklists; the day is the first ten characters of the ISO text that eBird sends.',
+  audits (
+    not_null(columns := (day_date))
+  )
 );
 
 SELECT

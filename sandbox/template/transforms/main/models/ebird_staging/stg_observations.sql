@@ -2,7 +2,10 @@ MODEL (
   name ebird_staging.stg_observations,
   kind FULL,
   grain (sub_id, species_code),
-  description 'Observations as eBird has them, one row per species of a checklist.'
+  description 'Observations as eBird has them, one row per species of a checklist.',
+  audits (
+    not_null(columns := (day_date))
+  )
 );
 
 SELECT

@@ -6,7 +6,7 @@ MODEL (
   grain (day_date, station),
   description 'Daily weather per station.',
   audits (
-    not_null(columns := (day_date, station, tmax_c, tmin_c)),
+    not_null(columns := (station, tmax_c, tmin_c)),
     unique_combination_of_columns(columns := (day_date, station)),
     forall(criteria := (tmax_c >= tmin_c, prcp_mm >= 0))
   )

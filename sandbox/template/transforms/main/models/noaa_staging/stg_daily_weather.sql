@@ -2,7 +2,10 @@ MODEL (
   name noaa_staging.stg_daily_weather,
   kind FULL,
   grain (day_date, station),
-  description 'Daily weather per station; NOAA counts in tenths.'
+  description 'Daily weather per station; NOAA counts in tenths.',
+  audits (
+    not_null(columns := (day_date))
+  )
 );
 
 SELECT

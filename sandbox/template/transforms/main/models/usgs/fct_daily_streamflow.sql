@@ -6,7 +6,7 @@ MODEL (
   grain (day_date, site_no),
   description 'Discharge and water temperature per day and gauge.',
   audits (
-    not_null(columns := (day_date, site_no, discharge_cfs)),
+    not_null(columns := (site_no, discharge_cfs)),
     unique_combination_of_columns(columns := (day_date, site_no)),
     forall(criteria := (discharge_cfs >= 0))
   )

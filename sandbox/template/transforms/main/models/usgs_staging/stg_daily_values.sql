@@ -1,7 +1,10 @@
 MODEL (
   name usgs_staging.stg_daily_values,
   kind FULL,
-  grain (day_date, site_no, parameter_cd)
+  grain (day_date, site_no, parameter_cd),
+  audits (
+    not_null(columns := (day_date))
+  )
 );
 
 SELECT
