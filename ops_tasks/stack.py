@@ -178,7 +178,7 @@ class Stack:
     def folders(self) -> list[Path]:
         """Every folder of the state set: the dlt working state of each source."""
         found = (self.pipeline_dir(name) for name in self.config.sources)
-        return [folder for folder in found if folder is not None]
+        return list(dict.fromkeys(folder for folder in found if folder is not None))
 
     def source(self, name: str) -> SourceSection:
         """Return one source; an unknown name is a usage error that names the nearest known one."""

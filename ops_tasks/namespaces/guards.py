@@ -6,7 +6,7 @@ import sys
 
 from ops_tasks.errors import Refused, Stopped
 from ops_tasks.operation import lock
-from ops_tasks.operation.journal import unfinished
+from ops_tasks.operation.journal import Record, read, unfinished
 from ops_tasks.report.terminal import Terminal, confirm
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
@@ -34,6 +34,12 @@ def refuse_unfinished(stack: Stack, *, finishing: str | None = None) -> None:
             choice = f"invoke ops.retry {name} (goes on), or {choice}"
         step = record.last_step or "the start"
         raise Stopped(f"operation {name} ({record.planned.get('title', '')}) stopped at step {step!r}", choice)
+
+
+def refuse_changed(stack: Stack, record: Record) -> None:
+    """Raise `Refused` when somebody else has gone on with an operation since its journal was read."""
+    if len(read(stack.home, record.operation).events) != len(record.events):
+        raise Refused(f"operation {record.operation} has gone on meanwhile", "invoke ops.history")
 
 
 def agree(terminal: Terminal, question: str, *, yes: bool, command: str) -> bool:

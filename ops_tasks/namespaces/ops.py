@@ -11,7 +11,7 @@ from invoke.context import Context
 
 from ops_tasks.errors import Refused
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
+from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unfinished, refuse_unless_free
 from ops_tasks.namespaces.running import run_plan, steps
 from ops_tasks.operation import lock
 from ops_tasks.operation.journal import history, read
@@ -137,6 +137,7 @@ def retry(
     if not agree(terminal, "Go on?", yes=yes, command=f"invoke ops.retry {operation}"):
         return Document("ops.retry", "refused", operation, findings=[{"reason": "not confirmed", "way_out": ""}])
     with lock.held(found.home, "ops.retry", operation) as descriptor:
+        refuse_changed(found, record)
         return run_plan(found, made, terminal, descriptor, {}, record)
 
 
@@ -190,6 +191,7 @@ def rollback(
     if not agree(terminal, "Roll back?", yes=yes, command=f"invoke ops.rollback {operation}"):
         return Document("ops.rollback", "refused", operation, findings=[{"reason": "not confirmed", "way_out": ""}])
     with lock.held(found.home, "ops.rollback", operation) as descriptor:
+        refuse_changed(found, record)
         evidence = undo.undo(found, record, planned, lambda text: terminal.step("progress", text, None), (descriptor,))
     if "files" in evidence:
         terminal.show(f"[green]✓[/green] {evidence['files']} files are byte-identical to the snapshot")

@@ -8,7 +8,7 @@ from typing import Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from ops_tasks.errors import Refused
+from ops_tasks.errors import Refused, UsageError
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import refuse_unless_free
 from ops_tasks.operation import lock
@@ -30,6 +30,8 @@ def create(
 
     Example: invoke snapshot.create --name=pre_mart_rewrite --why="new species codes"
     """
+    if not name:
+        raise UsageError("no name given", "--name=NAME; say why it exists")
     found = find(stack)
     snapshots.check_name(name)
     refuse_unless_free(found)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops_tasks.errors import OpsError, Refused
-from ops_tasks.operation.journal import Journal
+from ops_tasks.operation.journal import ROLLBACK, Journal
 from ops_tasks.operation.plan import Plan, Result, Run, Step
 
 Say = Callable[[str, str, float | None], None]
@@ -77,8 +77,9 @@ def run(
                 journal.append("succeeded", seconds=seconds)
                 journal.close()
         except (Exception, KeyboardInterrupt, SystemExit) as error:  # noqa: BLE001 - whatever it died of, all goes back
-            say("failed", step.title, time.monotonic() - began)
-            return _put_back(plan, journal, told, step, error, say, seconds)
+            with deaf():
+                say("failed", step.title, time.monotonic() - began)
+                return _put_back(plan, journal, told, step, error, say, seconds)
     return Outcome(plan.operation, "succeeded", results, seconds)
 
 
@@ -96,6 +97,7 @@ def _put_back(
             evidence: Result = {"nothing_changed": True}
             if plan.snapshot in told.results:
                 say("putting_back", "Put everything back", None)
+                journal.append(ROLLBACK)  # from here on there is no way but back, also for who finds this half done
                 undo_outside(plan, told, failed)
                 evidence = plan.put_back(told)
             journal.append(status, **evidence)

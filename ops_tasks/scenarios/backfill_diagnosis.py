@@ -315,6 +315,8 @@ def _notes(
         cleared = [names.get(name, name) for name in own if name in planned]
         if cleared:
             notes.append(f"environment {environment}: the intervals of {', '.join(cleared)} are cleared, plan it again")
+    if not seen.affected:
+        notes.append(f"no deployed model is made of {', '.join(seen.sources)}: only raw tables will change")
     if uncovered:
         notes.append(f"no contract covers {', '.join(uncovered)}")
     return notes

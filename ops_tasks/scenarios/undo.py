@@ -76,9 +76,14 @@ def undo(
 ) -> dict[str, Any]:
     """Put the snapshot back and check it; what is there now stays in the quarantine.
 
-    Polite signals are ignored meanwhile. The journal says first that a rollback has begun: killed in the middle, the
-    operation is stopped, and the same rollback can be run again.
+    Raises `Refused` for a damaged snapshot before the journal is touched. Polite signals are ignored meanwhile. The
+    journal says first that a rollback has begun: killed in the middle, the operation is stopped, and the same rollback
+    can be run again.
     """
+    if planned.snapshot is not None and not snapshots.is_used_up(stack, planned.snapshot):
+        problems = snapshots.verify(stack, planned.snapshot, say)
+        if problems:
+            raise Refused(f"snapshot {planned.snapshot} is damaged: {problems[0]}", "snapshot.list shows the others")
     with deaf():
         journal = Journal(record.folder, redact)
         journal.append("rollback_started")

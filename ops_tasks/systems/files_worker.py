@@ -151,6 +151,8 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
                 replaced.append(path)
             if path in staged:
                 staged[path].rename(base / path)
+        for path in folders if "directories" in manifest else ():
+            _drop_empty(base, path, set(manifest["directories"]))
         for path in manifest.get("directories", ()):
             if only is None or any(path == kept or path.startswith(f"{kept}/") for kept in folders):
                 (base / path).mkdir(parents=True, exist_ok=True)
@@ -161,6 +163,13 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
     if wrong:
         raise StepFailed(f"restored files differ from the snapshot: {', '.join(wrong)}")
     return {"files": len(wanted), "replaced": replaced, "identical": True}
+
+
+def _drop_empty(base: Path, folder: str, kept: set[str]) -> None:
+    """Remove directories that the snapshot does not know: dlt (1.31) takes one for a pending load."""
+    for path in sorted((base / folder).rglob("*"), reverse=True):
+        if path.is_dir() and path.relative_to(base).as_posix() not in kept and not any(path.iterdir()):
+            path.rmdir()
 
 
 def stamps(root: str, files: list[str], folders: list[str]) -> dict[str, str]:

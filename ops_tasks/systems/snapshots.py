@@ -54,6 +54,8 @@ def refuse_foreign(stack: Stack, crew: Crew | None = None) -> None:
     if found:
         first = found[0]
         file = Path(first["file"]).name
+        if first["pid"] < 1:
+            raise Busy(f"{file} is held by a process in another container", "let it finish, or stop it there")
         reason = f"{file} is held by PID {first['pid']} ({first['command']})"
         raise Busy(reason, f"let it finish, or stop it: kill {first['pid']}")
 
@@ -283,6 +285,11 @@ def _directories(stack: Stack) -> list[str]:
         for path in (folder, *sorted(folder.rglob("*")))
         if path.is_dir()
     ]
+
+
+def is_used_up(stack: Stack, name: str) -> bool:
+    """Whether a restore has begun to move the snapshot's files into place: what is left of it is still right."""
+    return (folder_of(stack, name) / CONSUMED).exists()
 
 
 def _whole(folder: Path) -> bool:

@@ -150,7 +150,7 @@ def test_after_the_snapshot_everything_is_put_back(
     ]
     assert "do never" not in stage.seen
     assert (outcome.status, outcome.step, outcome.reason) == (status, "work", reason)
-    assert stage.events[-2:] == ["failed work", status]
+    assert stage.events[-3:] == ["failed work", "rollback_started", status]
     assert read(stage.home, "abc123").events[-1].data == {"identical": True}
     assert stage.status == status
 
@@ -170,7 +170,7 @@ def test_what_cannot_be_put_back_stops_and_says_both_reasons(
     outcome = stage.run(stage.plan(*steps, put_back=put_back))
     assert outcome.status == "stopped"
     assert outcome.reason == f"no rows; not put back: {why}"
-    assert stage.events[-1] == "failed work"
+    assert stage.events[-2:] == ["failed work", "rollback_started"]
     assert stage.status == "stopped"
 
 
