@@ -19,9 +19,11 @@ class Crew:
     Importing a tool takes longer than most of its work, so `warm` lets one import while another works.
     """
 
-    def __init__(self, cwd: Path, log: Path | None = None, held: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, cwd: Path, log: Path | None = None, held: tuple[int, ...] = (), limit: float | None = None
+    ) -> None:
         """Nobody is started yet; the rest is handed to each worker."""
-        self.cwd, self.log, self.held = cwd, log, held
+        self.cwd, self.log, self.held, self.limit = cwd, log, held, limit
         self._workers: dict[str, Worker] = {}
 
     def on(self, log: Path, held: tuple[int, ...]) -> Crew:
@@ -35,7 +37,9 @@ class Crew:
         """Start a worker, unless there is one of that `name` (default: the system's); returns the name."""
         name = name or system
         if name not in self._workers:
-            self._workers[name] = Worker(system, cwd=cwd or self.cwd, log=self.log, env=env, held=self.held)
+            self._workers[name] = Worker(
+                system, cwd=cwd or self.cwd, log=self.log, env=env, held=self.held, limit=self.limit
+            )
         return name
 
     def call(self, name: str, function: str, say: Say | None = None, **arguments: Any) -> Any:

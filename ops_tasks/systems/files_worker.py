@@ -47,14 +47,19 @@ def holders(files: list[str]) -> list[dict[str, Any]]:
     return found
 
 
-def copy_set(root: str, target: str, files: list[str], folders: list[str]) -> list[dict[str, Any]]:
+def copy_set(
+    root: str, target: str, files: list[str], folders: list[str], links: list[str] | None = None
+) -> list[dict[str, Any]]:
     """Copy a state set as of one moment: lock every DuckDB file, then copy, hash and flush files, WALs and folders.
 
-    `files` and `folders` are relative to `root`; the copies keep their relative paths below `target`. Returns one
-    entry per copied file: `path`, `size`, `sha256`, `kind`, and for databases `storage_version`, `written_by`,
-    `bad_blocks`. Raises `Busy` with the PID when anybody else has one of the databases open for writing.
+    `files` and `folders` are relative to `root`; the copies keep their relative paths below `target`. Databases in
+    `links` are linked with their WALs instead of copied: for those that are going to be replaced by other files and
+    never written to again. Returns one entry per file: `path`, `size`, `sha256`, `kind`, and for databases
+    `storage_version`, `written_by`, `bad_blocks`. Raises `Busy` with the PID when anybody else has one of the
+    databases open for writing.
     """
     base, into = Path(root), Path(target)
+    linked = {name for path in links or () for name in (path, f"{path}.wal")}
     with contextlib.ExitStack() as stack:
         sources = [(path, stack.enter_context(_shared(base / path))) for path in files if (base / path).exists()]
         jobs: list[tuple[str, int | None, str]] = [(path, descriptor, "duckdb") for path, descriptor in sources]
@@ -65,6 +70,9 @@ def copy_set(root: str, target: str, files: list[str], folders: list[str]) -> li
 
         def copy(job: tuple[str, int | None, str]) -> dict[str, Any]:
             path, descriptor, kind = job
+            if path in linked and _link(base / path, into / path):
+                with contextlib.nullcontext(descriptor) if descriptor is not None else _opened(base / path) as opened:
+                    return _entry(opened, path, kind)
             if descriptor is not None:
                 return _copy(descriptor, into / path, path, kind)
             with _opened(base / path) as opened:  # only now: dlt keeps more files than a process may have open
@@ -75,6 +83,29 @@ def copy_set(root: str, target: str, files: list[str], folders: list[str]) -> li
     for folder in {(into / entry["path"]).parent for entry in entries}:
         _fsync(folder)
     return entries
+
+
+def retire(root: str, folder: str, files: list[str]) -> list[str]:
+    """Take databases and their WALs out of the way: each must be, byte for byte, in the snapshot of `folder`.
+
+    Returns the paths that were removed; those that are not there any more are not an error (a retry).
+    """
+    base, store = Path(root), Path(folder) / "files"
+    manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+    known = {entry["path"]: entry["sha256"] for entry in manifest["files"]}
+    gone: list[str] = []
+    with contextlib.ExitStack() as stack:
+        locked = {path: stack.enter_context(_exclusive(base / path)) for path in files if (base / path).exists()}
+        for path in (name for file in files for name in (file, f"{file}.wal")):
+            if not (base / path).exists():
+                continue
+            if not (store / path).exists() or _sha256_of(base / path, locked.get(path)) != known.get(path):
+                raise StepFailed(f"{path} has changed since it was put into {Path(folder).name}", "try again")
+            (base / path).unlink()
+            gone.append(path)
+    for parent in {(base / path).parent for path in gone}:
+        _fsync(parent)
+    return gone
 
 
 def publish(folder: str, final: str, manifest: dict[str, Any]) -> None:
@@ -162,7 +193,17 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
     wrong = [path for path, entry in wanted.items() if _sha256_of(base / path) != entry["sha256"]]
     if wrong:
         raise StepFailed(f"restored files differ from the snapshot: {', '.join(wrong)}")
+    _unlink_shared(store, base, list(wanted))
     return {"files": len(wanted), "replaced": replaced, "identical": True}
+
+
+def _unlink_shared(store: Path, base: Path, paths: list[str]) -> None:
+    """What the snapshot had only linked is live again: the next write would change the snapshot, so it is used up."""
+    shared = [path for path in paths if (store / path).exists() and (store / path).samefile(base / path)]
+    if shared:
+        _write_json(store.parent / CONSUMED, {"by": "a restore of what it had linked"})
+    for path in shared:
+        (store / path).unlink()
 
 
 def _drop_empty(base: Path, folder: str, kept: set[str]) -> None:
@@ -250,6 +291,26 @@ def _lock(descriptor: int, kind: int, path: Path) -> None:
         raise Busy(f"{path.name} is held by {who}", "stop that process and try again") from None
 
 
+def _link(source: Path, target: Path) -> bool:
+    """Give a file a second name; False where the file system cannot."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    target.unlink(missing_ok=True)
+    try:
+        os.link(source, target)
+    except OSError as error:
+        if error.errno not in (errno.EXDEV, errno.EPERM, errno.EMLINK, errno.EOPNOTSUPP):
+            raise
+        return False
+    return True
+
+
+def _entry(descriptor: int, path: str, kind: str) -> dict[str, Any]:
+    """The manifest's words on a file that is not copied."""
+    size = os.fstat(descriptor).st_size
+    entry: dict[str, Any] = {"path": path, "size": size, "sha256": _sha256(descriptor, size), "kind": kind}
+    return entry | (_scan_words(scan(descriptor)) if kind == "duckdb" else {})
+
+
 def _copy(source: int, target: Path, path: str, kind: str) -> dict[str, Any]:
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     size = os.fstat(source).st_size
@@ -323,7 +384,7 @@ def _verify(path: Path, entry: dict[str, Any]) -> list[str]:
             return [f"{name} has changed since it was taken (sha256)"]
         if entry["kind"] == "duckdb":
             found = scan(descriptor)
-            if found.problem or len(found.bad_blocks) > len(entry["bad_blocks"]):
+            if found.problem != entry["problem"] or len(found.bad_blocks) > len(entry["bad_blocks"]):
                 return [f"{name}: {found.problem or f'bad blocks {list(found.bad_blocks)}'}"]
     return []
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,7 +30,10 @@ def _quiet(text: str) -> None:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A published snapshot. `bytes` is what it holds, `verified_at` when its files were last compared with it."""
+    """A published snapshot. `bytes` is what it holds, `verified_at` when its files were last compared with it.
+
+    A `forensic` one holds a set as it was found, damage included: it can be put back, it is nothing to recover from.
+    """
 
     name: str
     folder: Path
@@ -39,6 +42,11 @@ class Snapshot:
     why: str
     verified_at: datetime | None
     manifest: Mapping[str, Any]
+
+    @property
+    def forensic(self) -> bool:
+        """Whether it was taken of a set that may be damaged."""
+        return bool(self.manifest.get("forensic"))
 
 
 def holders(stack: Stack, crew: Crew | None = None) -> list[dict[str, Any]]:
@@ -60,9 +68,10 @@ def refuse_foreign(stack: Stack, crew: Crew | None = None) -> None:
         raise Busy(reason, f"let it finish, or stop it: kill {first['pid']}")
 
 
-def set_bytes(stack: Stack) -> int:
-    """Bytes of the state set as it is now: what a snapshot will need."""
-    files = [file for path in stack.duckdb_files for file in (path, _wal(path)) if file.is_file()]
+def set_bytes(stack: Stack, without: Sequence[str] = ()) -> int:
+    """Bytes of the state set as it is now, some databases left out: what a snapshot will need."""
+    databases = [path for path in stack.duckdb_files if stack.relative(path) not in without]
+    files = [file for path in databases for file in (path, _wal(path)) if file.is_file()]
     files += [file for folder in stack.folders for file in folder.rglob("*") if file.is_file()]
     return sum(file.stat().st_size for file in files)
 
@@ -92,17 +101,20 @@ def create(
     crew: Crew | None = None,
     log: Path | None = None,
     held: tuple[int, ...] = (),
+    links: Sequence[str] | None = None,
 ) -> Snapshot:
     """Take and verify a named snapshot of the whole state set.
 
     Raises `Busy` while anybody has a database open for writing, `Refused` when a database is damaged or the disk is
-    too small; a half-made snapshot has no name and is removed. `log` and `held` are for a crew of its own.
+    too small; a half-made snapshot has no name and is removed. `log` and `held` are for a crew of its own. With
+    `links` (databases that are going to be replaced, relative to the root) it is a forensic one: the set as it is,
+    damage included, those databases linked instead of copied.
     """
     check_name(name)
     final = folder_of(stack, name)
     if final.exists():
         raise UsageError(f"a snapshot named {name!r} exists already", "choose another name")
-    need, free = set_bytes(stack), free_bytes(stack)
+    need, free = set_bytes(stack, without=links or ()), free_bytes(stack)
     if need > free:
         raise Refused(f"a snapshot needs {need:,} bytes and {free:,} are free on {stack.root}", "free some space")
     making = final.with_name(f".{name}.making")
@@ -114,10 +126,14 @@ def create(
     try:
         with _hands(stack, crew, log, held) as hands:
             hands.warm("duck")
-            copied = hands.call("files", "copy_set", say, **copies, files=databases, folders=folders)
+            copied = hands.call("files", "copy_set", say, **copies, files=databases, folders=folders, links=links)
             entries = cast("list[dict[str, Any]]", copied)
-            _judge(making / "files", entries, hands)
-            manifest = _manifest(stack, name, why, entries, databases, folders, making / "files", hands)
+            manifest = _manifest(stack, name, why, entries, databases, folders)
+            if links is None:
+                _judge(making / "files", entries, hands)
+                manifest |= _described(stack, making / "files", hands)
+            else:
+                manifest["forensic"] = True
             hands.call("files", "publish", folder=str(making), final=str(final), manifest=manifest)
             problems = hands.call("files", "verify", say, folder=str(final))["problems"]
     except BaseException:
@@ -219,18 +235,8 @@ def _judge(copies: Path, entries: list[dict[str, Any]], hands: Crew) -> None:
                 raise Refused(f"{entry['path']} is damaged: {unread[0]}", "restore an older snapshot")
 
 
-def _manifest(
-    stack: Stack,
-    name: str,
-    why: str,
-    entries: list[dict[str, Any]],
-    databases: list[str],
-    folders: list[str],
-    copies: Path,
-    hands: Crew,
-) -> dict[str, Any]:
-    from ops_tasks.systems.git import commit
-
+def _described(stack: Stack, copies: Path, hands: Crew) -> dict[str, Any]:
+    """Rows per table, and what SQLMesh's state says of itself."""
     state = None if stack.state_file is None else copies / stack.relative(stack.state_file)
     described = hands.call(
         "duck",
@@ -239,6 +245,14 @@ def _manifest(
         state=str(state) if state is not None and state.is_file() else None,
         environment=stack.config.sqlmesh.environment,
     )
+    return cast("dict[str, Any]", described)
+
+
+def _manifest(
+    stack: Stack, name: str, why: str, entries: list[dict[str, Any]], databases: list[str], folders: list[str]
+) -> dict[str, Any]:
+    from ops_tasks.systems.git import commit
+
     return {
         "schema": SCHEMA,
         "name": name,
@@ -249,8 +263,13 @@ def _manifest(
         "directories": _directories(stack),
         "files": entries,
         "git": commit(stack.root),
-        **described,
     }
+
+
+def newest(stack: Stack, before: datetime | None = None) -> Snapshot | None:
+    """The newest verified snapshot that one can recover from, taken at or before an instant."""
+    found = [s for s in every(stack) if s.verified_at and not s.forensic and (before is None or s.created_at <= before)]
+    return found[-1] if found else None
 
 
 def published(stack: Stack, name: str) -> Snapshot:

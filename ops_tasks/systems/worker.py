@@ -36,7 +36,8 @@ class Worker:
     """A child process that runs functions of `ops_tasks.systems.<system>_worker` modules, one request at a time.
 
     `log` receives everything the child's libraries print, secrets redacted. `held` are descriptors (the stack's lock)
-    that stay open as long as the child lives, so that nobody takes the stack while it is still dying.
+    that stay open as long as the child lives, so that nobody takes the stack while it is still dying. After `limit`
+    seconds the child is killed.
     """
 
     def __init__(
@@ -47,9 +48,12 @@ class Worker:
         log: Path | None = None,
         env: Mapping[str, str] | None = None,
         held: tuple[int, ...] = (),
+        limit: float | None = None,
     ) -> None:
         """Start the child; its module begins to import at once, before the first request."""
         self.system = system
+        self._limit = limit
+        self._late = False
         self._tail: list[str] = []
         self._asked = 0
         self._log: IO[str] | None = None
@@ -74,6 +78,10 @@ class Worker:
         self._answers = os.fdopen(answers, encoding="utf-8")
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
+        self._timer = None if limit is None else threading.Timer(limit, self._expire)
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
 
     def call(self, function: str, on_progress: Callable[[str], None] | None = None, **arguments: Any) -> Any:
         """Run one function of the child's module and return its JSON result.
@@ -124,6 +132,8 @@ class Worker:
 
     def close(self) -> None:
         """End the child and wait until it, and every lock it held, is gone."""
+        if self._timer is not None:
+            self._timer.cancel()
         assert self._process.stdin is not None
         with suppress(BrokenPipeError):
             self._process.stdin.close()
@@ -145,6 +155,10 @@ class Worker:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
+
+    def _expire(self) -> None:
+        self._late = True
+        self.kill()
 
     def __enter__(self) -> Worker:
         return self
@@ -172,6 +186,8 @@ class Worker:
             self.kill()  # it has ended, what it has started may not have
         code = self._process.wait()
         self._reader.join(timeout=5)
+        if self._late:
+            return StepFailed(f"the {self.system} worker did not answer within {self._limit:.0f} s")
         said = next((line for line in reversed(self._tail) if line.strip()), "it said nothing")
         return StepFailed(f"the {self.system} worker died (exit {code}): {said}")
 
