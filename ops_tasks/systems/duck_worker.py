@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,25 @@ class Measured(TypedDict):
     date_column: str | None
 
 
+_polite = False
+
+
+def be_polite() -> None:
+    """From now on this process keeps nobody from writing to what it looks at; see `forgo_locks`."""
+    global _polite
+    _polite = True
+
+
+def forgo_locks(*paths: str) -> None:
+    """Give up this process's locks on files that it has attached.
+
+    Closing any descriptor of a file drops every POSIX record lock that the process has on it. What is read while
+    somebody writes may be torn: for questions whose answer is thrown away when the files have changed meanwhile.
+    """
+    for path in paths:
+        os.close(os.open(path, os.O_RDONLY))
+
+
 @contextmanager
 def attached(databases: Mapping[str, str]) -> Generator[duckdb.DuckDBPyConnection]:
     """Open every database read-only under its catalog name, times in UTC.
@@ -61,6 +81,8 @@ def attached(databases: Mapping[str, str]) -> Generator[duckdb.DuckDBPyConnectio
                 if "Could not set lock" in str(error):
                     raise Busy(str(error).splitlines()[0], "stop that process and try again") from None
                 raise
+        if _polite:
+            forgo_locks(*databases.values())
         yield connection
     finally:
         connection.close()

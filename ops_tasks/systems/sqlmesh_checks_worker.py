@@ -15,7 +15,7 @@ from sqlmesh.core.snapshot import DeployabilityIndex, Snapshot
 from sqlmesh.utils.date import to_datetime
 from sqlmesh.utils.errors import NoChangesPlanError, SQLMeshError
 
-from ops_tasks.systems.duck_worker import attached
+from ops_tasks.systems.duck_worker import attached, forgo_locks
 from ops_tasks.systems.sql import ident
 from ops_tasks.systems.sqlmesh_worker import _audit as audit_ranges  # pyright: ignore[reportPrivateUsage]
 from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
@@ -50,6 +50,15 @@ def reachable(databases: dict[str, str]) -> None:
     """
     with attached(databases):
         progress("every database can be read")
+
+
+def be_polite(project: str, gateway: str | None, files: list[str]) -> None:
+    """Connect, then keep nobody from writing to the files; see `duck_worker.forgo_locks`."""
+    context = context_of(project, gateway, read_only=True)
+    warehouse: Any = context.engine_adapter
+    warehouse.fetchall("SELECT 1")
+    context.state_reader.get_environments_summary()
+    forgo_locks(*files)
 
 
 def environments(project: str, gateway: str | None) -> dict[str, dict[str, str]]:
@@ -201,25 +210,34 @@ def _missing(
     return problems
 
 
-def _behind(context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str]) -> list[Drift]:
-    """An older warehouse under a newer state has every table by name: only the rows give it away.
+def lacking(
+    context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str]
+) -> tuple[str, str, int] | None:
+    """First and last day that the state claims and a time-range table does not have, and how many rows they have.
 
-    The model's own query is asked for the days after the last one that the table has, up to where the state says that
-    it is computed; a source that is merely late brings nothing there either.
+    An older warehouse under a newer state has every table by name: only the rows give it away. The model's own query
+    is asked for the days after the last one that the table has; a source that is merely late brings nothing there
+    either.
     """
     column = getattr(snapshot.model, "time_column", None)
     if column is None or not snapshot.intervals or not snapshot.model.kind.is_incremental_by_time_range:
-        return []
+        return None
     warehouse: Any = context.engine_adapter
     name = column.column.name
     last = str(warehouse.fetchall(f"SELECT max(CAST({ident(name)} AS DATE)) FROM {ident(*table)}")[0][0] or "")
     first, claimed = _span(snapshot)
     start = first if last in ("", "NaT", "None") else (date.fromisoformat(last[:10]) + timedelta(days=1)).isoformat()
     if start > claimed:
-        return []
+        return None
     lost = _rows_between(context, snapshot, environment, name, (start, claimed))
-    if not lost:
+    return (start, claimed, lost) if lost else None
+
+
+def _behind(context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str]) -> list[Drift]:
+    found = lacking(context, snapshot, environment, table)
+    if found is None:
         return []
+    start, claimed, lost = found
     detail = f"it lacks {lost} rows from {start} to {claimed}, which the state says are computed"
     return [
         Drift(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,7 +26,7 @@ from sqlmesh.core.plan import Plan
 from sqlmesh.core.snapshot import Snapshot, SnapshotId
 from sqlmesh.utils.concurrency import NodeExecutionFailedError
 from sqlmesh.utils.date import to_datetime
-from sqlmesh.utils.errors import PlanError
+from sqlmesh.utils.errors import PlanError, SQLMeshError
 
 from ops_tasks.errors import StepFailed, UsageError
 from ops_tasks.systems.worker_main import progress
@@ -151,7 +151,7 @@ def restate(
     return {"restated": ranges, "audits": _audit(context, environment, ranges, execution_time)}
 
 
-def _why(error: PlanError) -> str:
+def _why(error: SQLMeshError) -> str:
     """The first model that failed, and what its failure began with."""
     if not _listener.failed:
         return str(error).strip().splitlines()[0]
@@ -164,9 +164,15 @@ def _why(error: PlanError) -> str:
     return f"{line}, in {node}{more}"
 
 
-def _context(project: str, gateway: str | None, *, read_only: bool) -> Context:
-    """The context of this process; the first call loads it."""
-    key = f"{project} {gateway} {read_only}"
+def _context(
+    project: str, gateway: str | None, *, read_only: bool, instead: Mapping[str, str | None] | None = None
+) -> Context:
+    """The context of this process; the first call loads it.
+
+    A read-only one can look at other files `instead` of the configured ones (path -> path); for a file that is lost
+    or broken (path -> None) an empty database stands in.
+    """
+    key = f"{project} {gateway} {read_only} {sorted((instead or {}).items(), key=str)}"
     if key not in _kept:
         progress("loading the SQLMesh project")
         if sum(1 for _ in Path(project).rglob("*.sql")) < FORKED_FROM:
@@ -180,34 +186,39 @@ def _context(project: str, gateway: str | None, *, read_only: bool) -> Context:
             if (Path(project) / ".cache").is_dir():
                 shutil.copytree(Path(project) / ".cache", cache.name, dirs_exist_ok=True)
             for config in configs.values():
-                _make_read_only(config)
+                _make_read_only(config, {Path(path).resolve(): other for path, other in (instead or {}).items()})
                 config.cache_dir = cache.name
         _kept[key] = Context(paths=[project], config=configs, gateway=gateway)
     return cast("Context", _kept[key])
 
 
-def _make_read_only(config: Config) -> None:
+def _make_read_only(config: Config, instead: Mapping[Path, str | None]) -> None:
     for gateway in cast("Iterable[Any]", cast("dict[str, Any]", config.gateways).values()):
         if gateway.connection is not None:
-            gateway.connection = _read_only(gateway.connection, "warehouse")
+            gateway.connection = _read_only(gateway.connection, "warehouse", instead)
         if gateway.state_connection is not None:
-            gateway.state_connection = _read_only(gateway.state_connection, "sqlmesh_state")
+            gateway.state_connection = _read_only(gateway.state_connection, "sqlmesh_state", instead)
 
 
-def _read_only(connection: Any, fallback: str) -> Any:
+def _read_only(connection: Any, fallback: str, instead: Mapping[Path, str | None]) -> Any:
     """The same DuckDB connection with every file attached READ_ONLY; a single `database:` becomes one catalog."""
     if not isinstance(connection, DuckDBConnectionConfig):
         raise UsageError(f"the SQLMesh gateway uses {type(connection).__name__}", "only DuckDB files are supported")
     catalogs: dict[str, Any] = dict(connection.catalogs or {})
     if not catalogs and connection.database:
         catalogs = {Path(connection.database).stem if fallback == "warehouse" else fallback: connection.database}
-    options = {
-        name: option.model_copy(update={"read_only": True})
-        if isinstance(option, DuckDBAttachOptions)
-        else DuckDBAttachOptions(type="duckdb", path=option, read_only=True)
-        for name, option in catalogs.items()
-    }
+    options = {name: _attached_read_only(option, instead) for name, option in catalogs.items()}
     return connection.model_copy(update={"catalogs": options, "database": None})
+
+
+def _attached_read_only(option: Any, instead: Mapping[Path, str | None]) -> DuckDBAttachOptions:
+    path = option.path if isinstance(option, DuckDBAttachOptions) else str(option)
+    other = instead.get(Path(path).resolve(), path)
+    if other is None:
+        return DuckDBAttachOptions(type="duckdb", path=":memory:", read_only=False)
+    if isinstance(option, DuckDBAttachOptions):
+        return option.model_copy(update={"path": other, "read_only": True})
+    return DuckDBAttachOptions(type="duckdb", path=other, read_only=True)
 
 
 def _deployed(context: Context, environment: str) -> tuple[Any, dict[SnapshotId, Snapshot]]:
