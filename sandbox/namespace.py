@@ -85,20 +85,41 @@ def up(_c: Context, *, dir: str = "", days: str = "", today: str = "", fresh: bo
     name="break",
     positional=["name"],
     help={
-        "name": "The incident: bad-window.",
+        "name": "The incident, one of those above.",
         "dir": DIR,
         "start": START,
         "end": END,
         "mode": "For bad-window: empty, half (default), wrong or spike.",
+        "file": "Of which database: databox, raw_ebird, raw_noaa, raw_usgs or sqlmesh_state (default: databox).",
+        "where": "For flip-bytes: used (default: table data), free (a block that nothing uses) or header.",
+        "seed": "For flip-bytes: another number, another byte (default: 0).",
+        "keep": "For truncate: percent of the file that stay (default: 60).",
         "json": JSON,
     },
 )
 def break_(
-    _c: Context, *, name: str, dir: str = "", start: str = "", end: str = "", mode: str = "", json: bool = False
+    _c: Context,
+    *,
+    name: str,
+    dir: str = "",
+    start: str = "",
+    end: str = "",
+    mode: str = "",
+    file: str = "",
+    where: str = "",
+    seed: str = "",
+    keep: str = "",
+    json: bool = False,
 ) -> None:
     """Break the stack the way it breaks in life, so that there is something to mend.
 
     bad-window: for some days eBird was ingested badly and the marts were built on it; the API tells the truth again.
+    flip-bytes: one byte of a file is not what was written, in table data, in free space or in a header.
+    truncate: the end of a file is cut off.
+    zero-file: a file has 0 bytes.
+    lost-file: a database and its WAL are gone.
+    lost-state: SQLMesh's state and its WAL are gone.
+    newer-storage: a file has the storage version of a newer DuckDB.
 
     Example: inv sandbox.break bad-window --mode=empty --dir=/tmp/stack
     """
@@ -108,7 +129,15 @@ def break_(
         from sandbox.api import server
 
         folder = _folder(dir)
-        options = {"start": _day("--start", start), "end": _day("--end", end), "mode": mode or None}
+        options = {
+            "start": _day("--start", start),
+            "end": _day("--end", end),
+            "mode": mode or None,
+            "file": file or None,
+            "where": where or None,
+            "seed": _whole("--seed", seed),
+            "keep": _whole("--keep", keep),
+        }
         done = breaks.apply(name, folder, **options)
         server.start(folder)
         say(f"broken: {done.words}")
@@ -263,6 +292,12 @@ def _day(flag: str, text: str) -> date | None:
         return date.fromisoformat(text) if text else None
     except ValueError:
         raise UsageError(f"{flag}: {text!r} is not a day (YYYY-MM-DD)") from None
+
+
+def _whole(flag: str, text: str) -> int | None:
+    if text and not text.isdecimal():
+        raise UsageError(f"{flag}: {text!r} is not a whole number")
+    return int(text) if text else None
 
 
 def _number(flag: str, text: str) -> float:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from datetime import date
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from sandbox.api import state as states
-from sandbox.errors import choose
+from sandbox.errors import UsageError, choose
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,36 @@ Break = Callable[..., Broken]
 def apply(name: str, folder: Path | str, **options: Any) -> Broken:
     """Break the stack in `folder` by the incident `name`; options that are None count as not given.
 
-    Raises `UsageError` for an unknown name or option and for a folder that is no sandbox.
+    Raises `UsageError` for an unknown name, an option that this incident does not know, and a folder that is no
+    sandbox.
     """
     known = registry()
     action = known[choose(name, known, "incident")]
+    given = {key: value for key, value in options.items() if value is not None}
+    _check_options(name, action, given)
     folder = Path(folder).expanduser().resolve()
     states.read(folder)
-    return action(folder, **{key: value for key, value in options.items() if value is not None})
+    return action(folder, **given)
 
 
 def registry() -> dict[str, Break]:
     """Every incident by name."""
-    from sandbox.breaks import bad_window
+    from sandbox.breaks import bad_window, flip_bytes, missing_files, newer_storage
 
-    return {"bad-window": bad_window.apply}
+    return {
+        "bad-window": bad_window.apply,
+        "flip-bytes": flip_bytes.apply,
+        "truncate": missing_files.truncate,
+        "zero-file": missing_files.zero,
+        "lost-file": missing_files.lost,
+        "lost-state": missing_files.lost_state,
+        "newer-storage": newer_storage.apply,
+    }
+
+
+def _check_options(name: str, action: Break, given: Collection[str]) -> None:
+    taken = [option for option in signature(action).parameters if option != "folder"]
+    for option in given:
+        if option not in taken:
+            instead = ", ".join(f"--{one}" for one in taken)
+            raise UsageError(f"{name} takes no --{option}; it takes {instead or 'no options'}")
