@@ -90,10 +90,13 @@ def up(_c: Context, *, dir: str = "", days: str = "", today: str = "", fresh: bo
         "start": START,
         "end": END,
         "mode": "For bad-window: empty, half (default), wrong or spike.",
-        "file": "Of which database: databox, raw_ebird, raw_noaa, raw_usgs or sqlmesh_state (default: databox).",
+        "file": "databox, raw_ebird, raw_noaa, raw_usgs or sqlmesh_state (default: databox; for lost-wal raw_ebird).",
         "where": "For flip-bytes: used (default: table data), free (a block that nothing uses) or header.",
         "seed": "For flip-bytes: another number, another byte (default: 0).",
         "keep": "For truncate: percent of the file that stay (default: 60).",
+        "days": "For lost-wal and old-data-new-state: how many of the last days are lost (default: 5).",
+        "table": "For dropped-view and dropped-table: schema.name (default: ebird.fct_daily_bird_observations).",
+        "leave": "For disk-full: KB that stay free (default: 64).",
         "json": JSON,
     },
 )
@@ -109,6 +112,9 @@ def break_(
     where: str = "",
     seed: str = "",
     keep: str = "",
+    days: str = "",
+    table: str = "",
+    leave: str = "",
     json: bool = False,
 ) -> None:
     """Break the stack the way it breaks in life, so that there is something to mend.
@@ -118,7 +124,14 @@ def break_(
     truncate: the end of a file is cut off.
     zero-file: a file has 0 bytes.
     lost-file: a database and its WAL are gone.
+    stale-wal: the WAL of another database lies beside a file.
+    lost-wal: rows were committed into the WAL of raw_ebird or databox, and the WAL was deleted.
     lost-state: SQLMesh's state and its WAL are gone.
+    old-data-new-state: databox is some days older than the raw data and SQLMesh's state.
+    dropped-view: a view of prod is gone.
+    dropped-table: the physical table below a view is gone.
+    disk-full: a ballast file fills the volume of the stack (only one with less than 2 GB free).
+    locked: a process in the background holds a file open for writing, until unlock or sandbox.down.
     newer-storage: a file has the storage version of a newer DuckDB.
 
     Example: inv sandbox.break bad-window --mode=empty --dir=/tmp/stack
@@ -137,10 +150,13 @@ def break_(
             "where": where or None,
             "seed": _whole("--seed", seed),
             "keep": _whole("--keep", keep),
+            "days": _whole("--days", days),
+            "table": table or None,
+            "leave": _whole("--leave", leave),
         }
         done = breaks.apply(name, folder, **options)
         server.start(folder)
-        say(f"broken: {done.words}")
+        say(done.words if done.name == "unlock" else f"broken: {done.words}")
         return "ok", {"dir": str(folder), "incident": done.name, "days": done.days, **done.facts}
 
     _finish("sandbox.break", body, json=json)
@@ -224,7 +240,7 @@ def truth(_c: Context, *, dir: str = "", json: bool = False) -> None:
 
 @_task(help={"dir": DIR, "remove": "Delete the stack as well.", "json": JSON})
 def down(_c: Context, *, dir: str = "", remove: bool = False, json: bool = False) -> None:
-    """Stop the stack's API server; with --remove the stack goes too.
+    """Stop the stack's API server and what `sandbox.break locked` started; with --remove the stack goes too.
 
     Example: inv sandbox.down --dir=/tmp/stack --remove
     """

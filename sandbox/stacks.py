@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from sandbox import build, cache, run
 from sandbox.api import server
 from sandbox.api import state as states
+from sandbox.breaks import locked
 from sandbox.errors import SandboxError, UsageError
 from sandbox.tree import copy_tree
 
@@ -95,10 +96,14 @@ def copy(source: Path | str, target: Path | str) -> Path:
 
 
 def down(folder: Path | str = DEFAULT, *, remove: bool = False) -> bool:
-    """Stop the API server of a stack and, on request, remove the stack; true when a server was running."""
+    """Stop the API server of a stack and whoever holds its files, and remove the stack on request.
+
+    True when a server was running.
+    """
     folder = Path(folder).expanduser().resolve()
     states.read(folder)
     stopped = server.stop(folder)
+    locked.release(folder)
     if remove:
         shutil.rmtree(folder)
     return stopped
@@ -126,6 +131,7 @@ def _is_kept(folder: Path, days: int | None, today: date | None, *, fresh: bool)
         raise UsageError(f"{folder} is not empty and not a sandbox; give --dir another folder")
     if fresh:
         server.stop(folder)
+        locked.release(folder)
         shutil.rmtree(folder)
         return False
     state = states.read(folder)

@@ -43,7 +43,17 @@ def apply(name: str, folder: Path | str, **options: Any) -> Broken:
 
 def registry() -> dict[str, Break]:
     """Every incident by name."""
-    from sandbox.breaks import bad_window, flip_bytes, missing_files, newer_storage
+    from sandbox.breaks import (
+        bad_window,
+        disk_full,
+        dropped,
+        flip_bytes,
+        locked,
+        missing_files,
+        newer_storage,
+        old_data,
+        wals,
+    )
 
     return {
         "bad-window": bad_window.apply,
@@ -52,6 +62,14 @@ def registry() -> dict[str, Break]:
         "zero-file": missing_files.zero,
         "lost-file": missing_files.lost,
         "lost-state": missing_files.lost_state,
+        "stale-wal": wals.stale,
+        "lost-wal": wals.lost,
+        "old-data-new-state": old_data.apply,
+        "dropped-view": dropped.view,
+        "dropped-table": dropped.physical,
+        "disk-full": disk_full.apply,
+        "locked": locked.apply,
+        "unlock": locked.unlock,
         "newer-storage": newer_storage.apply,
     }
 

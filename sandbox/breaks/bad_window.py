@@ -29,7 +29,7 @@ def apply(folder: Path, *, start: date | None = None, end: date | None = None, m
     state = states.read(folder)
     first, last = window(state, start, end)
     fault = states.fault(mode, "ebird", first, last)
-    with _reachable(folder), _lying(folder, fault):
+    with reachable(folder), _lying(folder, fault):
         raw = str(folder / "data" / "raw_ebird.duckdb")
         run.python(folder, str(FORGET), raw, str(first), str(last))
         asked = {"DATABOX_BACKFILL_START": str(first), "DATABOX_BACKFILL_END": str(last)}
@@ -61,7 +61,7 @@ def window(state: states.State, start: date | None, end: date | None) -> tuple[d
     return first, last
 
 
-def _reachable(folder: Path) -> AbstractContextManager[str]:
+def reachable(folder: Path) -> AbstractContextManager[str]:
     """The stack's own API server, or one for the time being where it does not run."""
     running = server.alive(folder)
     return server.serve(folder) if running is None else nullcontext(running)

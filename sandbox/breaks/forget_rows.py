@@ -1,4 +1,4 @@
-"""`python forget_rows.py FILE START END` deletes a window of eBird's raw rows, as if it had never been loaded."""
+"""`python forget_rows.py FILE START END [SOURCE]` deletes a window of raw rows, as if it had never been loaded."""
 
 from __future__ import annotations
 
@@ -6,19 +6,25 @@ import sys
 
 import duckdb
 
-STATEMENTS = (
-    "DELETE FROM main.observations__evidence WHERE _dlt_parent_id IN "
-    "(SELECT _dlt_id FROM main.observations WHERE observation_date BETWEEN CAST($1 AS DATE) AND CAST($2 AS DATE))",
-    "DELETE FROM main.observations WHERE observation_date BETWEEN CAST($1 AS DATE) AND CAST($2 AS DATE)",
-    "DELETE FROM main.checklists WHERE CAST(left(obs_dt, 10) AS DATE) BETWEEN CAST($1 AS DATE) AND CAST($2 AS DATE)",
-)
+STATEMENTS = {
+    "ebird": (
+        "DELETE FROM main.observations__evidence WHERE _dlt_parent_id IN "
+        "(SELECT _dlt_id FROM main.observations WHERE observation_date BETWEEN $1::DATE AND $2::DATE)",
+        "DELETE FROM main.observations WHERE observation_date BETWEEN $1::DATE AND $2::DATE",
+        "DELETE FROM main.checklists WHERE CAST(left(obs_dt, 10) AS DATE) BETWEEN $1::DATE AND $2::DATE",
+    ),
+    "noaa": ("DELETE FROM main.daily_weather WHERE CAST(date AS DATE) BETWEEN $1::DATE AND $2::DATE",),
+    "usgs": (
+        "DELETE FROM main.daily_values WHERE CAST(datetime AT TIME ZONE 'UTC' AS DATE) BETWEEN $1::DATE AND $2::DATE",
+    ),
+}
 
 
-def main(file: str, start: str, end: str) -> None:
+def main(file: str, start: str, end: str, source: str = "ebird") -> None:
     """Delete in one transaction."""
     with duckdb.connect(file) as connection:
         connection.execute("BEGIN TRANSACTION")
-        for statement in STATEMENTS:
+        for statement in STATEMENTS[source]:
             connection.execute(statement, [start, end])
         connection.execute("COMMIT")
 
