@@ -10,6 +10,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.errors import Refused
+from ops_tasks.namespaces import recovery
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unfinished, refuse_unless_free
 from ops_tasks.namespaces.running import run_plan, steps
@@ -235,4 +236,4 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
     return Document("ops.history", "ok", more={"operations": rows})
 
 
-ns = Collection("ops", backfill, retry, rollback, show_history)
+ns = Collection("ops", backfill, retry, rollback, show_history, *recovery.tasks)

@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 LAST = "last"
 
 
@@ -33,10 +35,12 @@ class Model:
         return self.scd or self.kind.startswith("INCREMENTAL")
 
 
+_ADAPTER = TypeAdapter(tuple[Model, ...])
+
+
 def from_worker(rows: Sequence[Mapping[str, Any]]) -> tuple[Model, ...]:
     """Models as the worker describes them."""
-    names = Model.__dataclass_fields__
-    return tuple(Model(**{key: tuple(row[key]) if key == "upstream" else row[key] for key in names}) for row in rows)
+    return _ADAPTER.validate_python(rows)
 
 
 def lost(models: Sequence[Model]) -> list[Model]:
@@ -58,19 +62,21 @@ def days(
     seeded: Collection[str] = (),
     reach: Mapping[str, str | None] | None = None,
     stale: Collection[str] | None = None,
+    emptied: bool = False,
 ) -> dict[str, str | None]:
     """Return model -> first day to compute (None: all of it, LAST: its last interval), for `sqlmesh_mend_worker.mend`.
 
     Computed are models whose table is lost, time-range models from the day that they lack on and, since a warehouse
     that lacks days is older than its state, everything else that is not a view; `stale` names models that are to be
-    computed anew in any case. Nothing is asked of a day that the raw data no longer reaches (`reach`: model -> first
-    day) of a model that has older ones: those that are `seeded` and those whose table is there.
+    computed anew in any case, `emptied` says that they hold nothing but their seeds. Nothing is asked of a day that
+    the raw data no longer reaches (`reach`: model -> first day) of a model that has older ones: those that are
+    `seeded` and those whose table is there.
     """
     behind = min((model.lacks_from for model in models if model.lacks_from), default=None)
     found: dict[str, str | None] = {}
     for model in models:
         first = (reach or {}).get(model.model)
-        if not model.table_exists and model.model not in seeded:
+        if (emptied or not model.table_exists) and model.model not in seeded:
             found[model.model] = None
         elif model.model in (stale or ()) or not model.table_exists:
             found[model.model] = _anew(model, first)

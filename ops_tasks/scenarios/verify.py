@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -15,6 +15,9 @@ from ops_tasks.systems.worker import Worker, require
 Say = Callable[[str], None]
 Finding = Mapping[str, Any]
 ABSENT = "does not exist"
+# Soda's (4.28) types of checks; None runs all of them
+ORDINARY = ["schema", "missing", "invalid", "duplicate", "row_count", "aggregate", "metric", "failed_rows"]
+KINDS: dict[bool | None, list[str] | None] = {None: None, True: ["freshness"], False: ORDINARY}
 NO_CONTRACTS = "write `contracts: {path, data_source}` into the ops: section"
 
 
@@ -38,12 +41,14 @@ def contracts(
     say: Say,
     *,
     environment: str | None = None,
-    freshness: bool = False,
+    freshness: bool | None = None,
     databases: Mapping[str, Path] | None = None,
+    shared: Worker | None = None,
 ) -> Verdict:
     """Verify every Soda contract, against prod or against the schemas of a development environment.
 
-    `freshness` runs the freshness checks alone. `databases` are other files for the same catalogs.
+    `freshness` runs the freshness checks alone (True), or all others (False). `databases` are other files for the same
+    catalogs.
     """
     section = stack.config.contracts
     if section is None:
@@ -60,7 +65,7 @@ def contracts(
         suffix, missing = _suffix(stack, environment, say)
         if missing:
             return Verdict(name, "not run", (missing,), {"environment": environment})
-    with Worker("soda", cwd=stack.root) as worker:
+    with nullcontext(shared) if shared is not None else Worker("soda", cwd=stack.root) as worker:
         results = cast(
             "list[dict[str, Any]]",
             worker.call(
@@ -72,7 +77,7 @@ def contracts(
                 main_catalog=main_catalog(stack),
                 now=fixed_now(stack),
                 schema_suffix=suffix,
-                kinds=["freshness"] if freshness else None,
+                kinds=KINDS[freshness],
             ),
         )
     verdict = _judge(stack, name, results)

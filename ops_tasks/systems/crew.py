@@ -42,6 +42,10 @@ class Crew:
             )
         return name
 
+    def worker(self, system: str, cwd: Path | None = None) -> Worker:
+        """The worker of that system, started now if nobody warmed it; it stays in the crew's care."""
+        return self._workers[self.warm(system, cwd=cwd)]
+
     def call(self, name: str, function: str, say: Say | None = None, **arguments: Any) -> Any:
         """Let the worker of that name (started now, if nobody warmed it) run a function; see `Worker.call`.
 

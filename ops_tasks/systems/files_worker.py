@@ -85,27 +85,57 @@ def copy_set(
     return entries
 
 
-def retire(root: str, folder: str, files: list[str]) -> list[str]:
-    """Take databases and their WALs out of the way: each must be, byte for byte, in the snapshot of `folder`.
+def retire(root: str, folder: str, paths: list[str]) -> list[str]:
+    """Take databases, WALs and folders out of the way: each file must be, byte for byte, in the snapshot of `folder`.
 
-    Returns the paths that were removed; those that are not there any more are not an error (a retry).
+    Returns the paths that were removed; those that are not there (any more) are not an error.
     """
     base, store = Path(root), Path(folder) / "files"
     manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
     known = {entry["path"]: entry["sha256"] for entry in manifest["files"]}
-    gone: list[str] = []
+    present = [path for path in paths if (base / path).exists()]
     with contextlib.ExitStack() as stack:
-        locked = {path: stack.enter_context(_exclusive(base / path)) for path in files if (base / path).exists()}
-        for path in (name for file in files for name in (file, f"{file}.wal")):
-            if not (base / path).exists():
-                continue
-            if not (store / path).exists() or _sha256_of(base / path, locked.get(path)) != known.get(path):
-                raise StepFailed(f"{path} has changed since it was put into {Path(folder).name}", "try again")
-            (base / path).unlink()
-            gone.append(path)
-    for parent in {(base / path).parent for path in gone}:
+        databases = {path.removesuffix(".wal") for path in present}
+        locked = {path: stack.enter_context(_exclusive(base / path)) for path in databases if (base / path).is_file()}
+        for path in present:
+            whole = sorted((base / path).rglob("*")) if (base / path).is_dir() else [base / path]
+            for name in (file.relative_to(base).as_posix() for file in whole if file.is_file()):
+                if not (store / name).exists() or _sha256_of(base / name, locked.get(name)) != known.get(name):
+                    raise StepFailed(f"{name} has changed since it was put into {Path(folder).name}", "try again")
+        for path in present:
+            shutil.rmtree(base / path) if (base / path).is_dir() else (base / path).unlink()
+    for parent in {(base / path).parent for path in present}:
         _fsync(parent)
-    return gone
+    return present
+
+
+def place(root: str, source: str, sha256: str, target: str) -> dict[str, Any]:
+    """Put a copy of a plain database file, and of the WAL beside it, in the place of the database `target`.
+
+    Nothing changes unless the copy has the given hash. What was there must be in a snapshot already.
+    """
+    live = Path(root) / target
+    live.parent.mkdir(parents=True, exist_ok=True)
+    done: list[str] = []
+    with contextlib.ExitStack() as stack:
+        if live.exists():
+            stack.enter_context(_exclusive(live))
+        for suffix in (".wal", ""):  # the log first: beside the old file it would be another one's
+            given, fresh = Path(f"{source}{suffix}"), _fresh(Path(f"{live}{suffix}"))
+            if not given.exists():
+                Path(f"{live}{suffix}").unlink(missing_ok=True)
+                continue
+            with _opened(given) as opened:
+                entry = _copy(opened, fresh, f"{target}{suffix}", "placed")
+            if not suffix and entry["sha256"] != sha256:
+                fresh.unlink()
+                raise StepFailed(f"{source} has changed since the plan was made", "plan it again")
+            done.append(str(fresh))
+        for fresh in reversed(done):
+            place = Path(fresh).with_name(Path(fresh).name[1:].removesuffix(".ops-new"))
+            Path(fresh).rename(place)
+    _fsync(live.parent)
+    return {"placed": [target], "sha256": sha256}
 
 
 def publish(folder: str, final: str, manifest: dict[str, Any]) -> None:

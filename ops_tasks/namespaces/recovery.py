@@ -1,0 +1,99 @@
+"""Recoveries of the whole stack in the `ops` namespace: rebuild, restore, repair-state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from ops_tasks.namespaces.edge import ops_task
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape
+
+if TYPE_CHECKING:
+    from ops_tasks.operation.plan import Plan
+    from ops_tasks.scenarios.recovery_facts import Facts
+    from ops_tasks.stack import Stack
+    from ops_tasks.systems.crew import Crew
+
+HISTORY = "Accept that rows are lost which nobody can give back any more."
+RED = "Accept audits and contracts that fail afterwards: they are told, not held against the recovery."
+
+
+@ops_task(
+    "rebuild",
+    public="ops.rebuild",
+    iterable=("reload",),
+    help={
+        "reload": "Source to load again although its database is healthy; may be given several times.",
+        "allow_history_loss": HISTORY,
+        "accept_red": RED,
+    },
+)
+def rebuild(
+    _context: Context,
+    reload: Sequence[str],
+    plan: bool = False,
+    yes: bool = False,
+    allow_history_loss: bool = False,
+    accept_red: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Make again what is broken: marts from the raw data, raw data from the newest snapshot and its source.
+
+    Only broken files are taken away, and they are kept. What is healthy stays; history that the raw data no longer has
+    is taken over from the broken file, as far as it can be read, or from the newest snapshot.
+
+    Example: invoke ops.rebuild --plan
+    """
+    from ops_tasks.scenarios import rebuild as scenario
+    from ops_tasks.scenarios.recovery_facts import Options
+
+    def facts(found: Stack, crew: Crew) -> Facts:
+        seen = scenario.symptoms(found, crew)
+        for file in seen:
+            for evidence in file.evidence:
+                terminal.show(f"[red]✗[/red] {escape(file.path)}: {escape(evidence)}")
+        return scenario.diagnose(found, seen, crew, Options(allow_history_loss, accept_red), reload)
+
+    return _recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
+
+
+def _recovery(
+    terminal: Terminal, folder: str, task: str, diagnose: Any, recover: Any, *, plan: bool, yes: bool
+) -> Document:
+    """Diagnose, show the plan, ask, run it."""
+    from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
+    from ops_tasks.namespaces.running import run_plan, steps
+    from ops_tasks.operation import lock
+    from ops_tasks.report.plan import show_plan
+    from ops_tasks.stack import find
+    from ops_tasks.systems.crew import Crew
+    from ops_tasks.systems.snapshots import refuse_foreign
+
+    found = find(folder)
+    with Crew(found.root) as crew:
+        refuse_unless_free(found, crew=crew)
+        facts: Facts = diagnose(found, crew)
+        made: Plan = recover(found, facts, crew)
+        show_plan(terminal, made, facts.free_bytes)
+        more: dict[str, Any] = {"plan": made.arguments}
+        if made.refusals:
+            reasons = [asdict(refusal) for refusal in made.refusals]
+            return Document(task, "refused", findings=reasons, steps=steps(made), more=more)
+        if plan:
+            return Document(task, "ok", steps=steps(made), more=more)
+        if not agree(terminal, "Run this plan?", yes=yes, command=f"invoke {task}"):
+            terminal.show("Nothing was changed.")
+            return Document(task, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
+        with lock.held(found.home, task, facts.operation) as descriptor:
+            refuse_unfinished(found)
+            refuse_foreign(found, crew)
+            return run_plan(found, made, terminal, descriptor, more)
+
+
+tasks = (rebuild,)
