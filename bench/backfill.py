@@ -16,6 +16,7 @@ from datetime import date, timedelta
 from pathlib import Path
 from statistics import median
 
+from bench.machine import words
 from bench.measure import Cost, cost
 from ops_tasks.systems.worker import QUIET
 from sandbox import stacks
@@ -49,6 +50,19 @@ class Compared:
     guarded: Cost
     by_hand: Cost
     runs: tuple[tuple[Cost, Cost], ...]
+
+
+def report(rounds: int, say: Callable[[str], None]) -> str:
+    """Compare both ways; a table of medians and ratios."""
+    found = compare(rounds, say)
+    ours, theirs = found.guarded, found.by_hand
+    return (
+        f"guarded backfill against the three commands by hand, median of {rounds}\n{words(ROOT)}\n"
+        f"{'':12}{'guarded':>12}{'by hand':>12}{'ratio':>8}\n"
+        f"{'wall time':12}{ours.seconds:>10.1f} s{theirs.seconds:>10.1f} s{ours.seconds / theirs.seconds:>8.2f}\n"
+        f"{'peak memory':12}{ours.megabytes:>9.0f} MB{theirs.megabytes:>9.0f} MB"
+        f"{ours.megabytes / theirs.megabytes:>8.2f}"
+    )
 
 
 def compare(rounds: int, say: Callable[[str], None]) -> Compared:
