@@ -67,13 +67,19 @@ def _lose_load(folder: Path, file: Path, window: tuple[date, ...]) -> None:
         before = file.read_bytes()
         with reachable(folder):
             targets.killed(folder, str(LOAD), str(file), "ebird", more=asked)
-        if file.read_bytes() != before or not targets.wal(file).stat().st_size:
-            raise SandboxError(f"the load of {file} is not in its WAL alone")
+        if file.read_bytes() != before:
+            raise SandboxError(f"the load did not stay in the WAL of {file}")
+        if bad := _wrong_days(folder) & set(window):
+            told = ", ".join(map(str, sorted(bad)))
+            raise SandboxError(f"the load did not bring {OBSERVATIONS} of {told}; sandbox.fault clear ends API faults")
         targets.wal(file).unlink()
-        wrong = compare.days(compare.differences(folder))
-        kept = [str(day) for day in window if OBSERVATIONS not in wrong.get(day, [])]
-        if kept:
-            raise SandboxError(f"{OBSERVATIONS} still holds {', '.join(kept)}")
+        if kept := set(window) - _wrong_days(folder):
+            raise SandboxError(f"{OBSERVATIONS} still holds {', '.join(map(str, sorted(kept)))}")
+
+
+def _wrong_days(folder: Path) -> set[date]:
+    by_day = compare.days(compare.differences(folder))
+    return {day for day, tables in by_day.items() if OBSERVATIONS in tables}
 
 
 @contextmanager
