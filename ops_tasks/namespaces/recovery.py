@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -63,10 +63,107 @@ def rebuild(
     return _recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
 
 
-def _recovery(
-    terminal: Terminal, folder: str, task: str, diagnose: Any, recover: Any, *, plan: bool, yes: bool
+@ops_task(
+    "restore",
+    public="ops.restore",
+    help={
+        "snapshot": "Name of the snapshot to restore (snapshot.list shows them).",
+        "at": "Restore the newest snapshot taken at or before this time, YYYY-MM-DD HH:MM, in UTC.",
+        "file": "Restore one database from a plain file, mending the state and all that hangs on it.",
+        "catalog": "With --file: which database it is a backup of (default: the one of that name).",
+        "only": "Restore a part: marts, raw or state; the rest is made to agree.",
+        "allow_history_loss": HISTORY,
+        "accept_red": RED,
+    },
+)
+def restore(
+    _context: Context,
+    snapshot: str = "",
+    at: str = "",
+    file: str = "",
+    catalog: str = "",
+    only: str = "",
+    plan: bool = False,
+    yes: bool = False,
+    allow_history_loss: bool = False,
+    accept_red: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
 ) -> Document:
-    """Diagnose, show the plan, ask, run it."""
+    """Bring a snapshot back, whole or in part, or put a plain file in a database's place; what is there now is kept.
+
+    Example: invoke ops.restore --snapshot=nightly_20260419
+    """
+    from pathlib import Path
+
+    from ops_tasks.errors import UsageError
+    from ops_tasks.scenarios import restore as scenario
+    from ops_tasks.scenarios.recovery_facts import Options
+
+    if sum(bool(one) for one in (snapshot, at, file)) != 1:
+        raise UsageError("say what to restore", "one of --snapshot=NAME, --at=TIME, --file=PATH")
+    if catalog and not file:
+        raise UsageError("--catalog goes with --file")
+    if only and file:
+        raise UsageError("--only goes with --snapshot or --at", "--file is one database already")
+
+    def facts(found: Stack, crew: Crew) -> Facts:
+        options = Options(allow_history_loss, accept_red)
+        if file:
+            return scenario.from_file(found, Path(file).expanduser().resolve(), catalog, options, crew)
+        taken = scenario.choose(found, snapshot, at)
+        terminal.show(f"{escape(taken.name)}, taken {taken.created_at:%Y-%m-%d %H:%M} UTC: {escape(taken.why)}")
+        return scenario.from_snapshot(found, taken, only, options, crew)
+
+    return _recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
+
+
+@ops_task(
+    "repair-state",
+    public="ops.repair-state",
+    help={"allow_history_loss": HISTORY, "accept_red": RED},
+)
+def repair_state(
+    _context: Context,
+    plan: bool = False,
+    yes: bool = False,
+    allow_history_loss: bool = False,
+    accept_red: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Make SQLMesh's state and the warehouse agree, in every environment: lost tables and views, days that are missing.
+
+    Example: invoke ops.repair-state --plan
+    """
+    from ops_tasks.scenarios import mending
+    from ops_tasks.scenarios import repair as scenario
+    from ops_tasks.scenarios.recovery_facts import Options
+
+    def facts(found: Stack, crew: Crew) -> Facts | None:
+        models = scenario.symptoms(found, crew)
+        told = mending.disagreements(models)
+        for line in told:
+            terminal.show(f"[red]✗[/red] {escape(line)}")
+        options = Options(allow_history_loss, accept_red)
+        return scenario.diagnose(found, models, crew, options) if told else None
+
+    return _recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
+
+
+def _recovery(
+    terminal: Terminal,
+    folder: str,
+    task: str,
+    diagnose: Callable[[Stack, Crew], Facts | None],
+    recover: Callable[[Stack, Facts, Crew], Plan],
+    *,
+    plan: bool,
+    yes: bool,
+) -> Document:
+    """Diagnose, show the plan, ask, run it; a diagnosis of nothing is good news."""
     from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
     from ops_tasks.namespaces.running import run_plan, steps
     from ops_tasks.operation import lock
@@ -78,8 +175,11 @@ def _recovery(
     found = find(folder)
     with Crew(found.root) as crew:
         refuse_unless_free(found, crew=crew)
-        facts: Facts = diagnose(found, crew)
-        made: Plan = recover(found, facts, crew)
+        facts = diagnose(found, crew)
+        if facts is None:
+            terminal.show("[green]✓[/green] state and warehouse agree: nothing to mend")
+            return Document(task, "ok")
+        made = recover(found, facts, crew)
         show_plan(terminal, made, facts.free_bytes)
         more: dict[str, Any] = {"plan": made.arguments}
         if made.refusals:
@@ -96,4 +196,4 @@ def _recovery(
             return run_plan(found, made, terminal, descriptor, more)
 
 
-tasks = (rebuild,)
+tasks = (rebuild, restore, repair_state)

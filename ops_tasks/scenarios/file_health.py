@@ -81,6 +81,8 @@ def _judge(stack: Stack, path: Path, seen: Mapping[str, Any], hands: Crew) -> Fi
     opens = False
     if not seen["exists"]:
         causes.append((MISSING, "the file does not exist" + (", its WAL is still there" if seen["wal"] else "")))
+    elif seen["problem"].startswith("encrypted"):
+        notes.append(seen["problem"])
     elif seen["problem"]:
         causes.append(_unreadable(seen))
     else:
@@ -90,15 +92,15 @@ def _judge(stack: Stack, path: Path, seen: Mapping[str, Any], hands: Crew) -> Fi
             causes.append((asked["cause"], asked["message"]))
         elif asked["free_blocks"]:
             notes.append(f"{asked['free_blocks']} of {seen['blocks']} blocks are free")
-    if seen["bad_blocks"]:
-        cause, tables = _bad_blocks(path, seen["bad_blocks"], hands, notes, opens=opens)
-        causes += [cause] if cause else []
-    if seen["missing_blocks"] and opens:
+    if seen["damaged"]:
+        cause, tables = _damaged(path, seen, hands, opens=opens)
+        causes.append(cause)
+    elif seen["doubtful"] and seen["wal"] and opens:
+        # Large inserts write their blocks at once, and only the log knows of them: DuckDB has to be asked.
         unread = hands.call("duck", "full_scan", databases={"database": str(path)})
-        if unread:
-            causes.append(
-                (CUT, f"{seen['missing_blocks']} of {seen['blocks']} blocks are missing at the end: {unread[0]}")
-            )
+        causes += [(ROT, unread[0])] if unread else []
+    elif seen["doubtful"]:
+        notes.append(f"{len(seen['doubtful'])} blocks with a wrong checksum, all of them free: harmless")
     if seen["wal"] is not None and opens:
         torn = f", the last {seen['wal_torn']} bytes of it were not written to the end" if seen["wal_torn"] else ""
         notes.append(f"a WAL of {seen['wal']:,} bytes that replays{torn}")
@@ -126,21 +128,24 @@ def _unreadable(seen: Mapping[str, Any]) -> tuple[str, str]:
     return ROT, seen["problem"]
 
 
-def _bad_blocks(
-    path: Path, blocks: list[int], hands: Crew, notes: list[str], *, opens: bool
-) -> tuple[tuple[str, str] | None, tuple[str, ...]]:
-    """What bad checksums mean: data of tables, DuckDB's own metadata, an index perhaps, or nothing at all."""
+def _damaged(
+    path: Path, seen: Mapping[str, Any], hands: Crew, *, opens: bool
+) -> tuple[tuple[str, str], tuple[str, ...]]:
+    """The cause, with the tables whose data is hit: blocks that are missing at the end, or have a wrong checksum."""
+    blocks: list[int] = seen["damaged"]
+    held = seen["blocks"] - seen["missing"]
+    cut = [block for block in blocks if block >= held]
     shown = ", ".join(map(str, blocks[:5])) + (", ..." if len(blocks) > 5 else "")
-    bad = f"{len(blocks)} blocks with a wrong checksum ({shown})"
+    bad = f"{len(blocks)} of {seen['blocks']} blocks " + (
+        f"are behind the end of the file ({shown})" if cut else f"have a wrong checksum ({shown})"
+    )
+    cause = CUT if cut else ROT
     if not opens:
-        return (ROT, bad), ()
+        return (cause, bad), ()
     asked = hands.call("damage", "owners", path=str(path), blocks=blocks)
     tables = tuple(sorted(asked["tables"]))
     if tables:
-        return (ROT, f"{bad}: data of {', '.join(tables[:3])}{' and others' if len(tables) > 3 else ''}"), tables
+        return (cause, f"{bad}: data of {', '.join(tables[:3])}{' and others' if len(tables) > 3 else ''}"), tables
     if asked["catalog"]:
-        return (ROT, f"{bad}: DuckDB's own metadata"), ()
-    if asked["indexed"]:
-        return (ROT, f"{bad}: no table's data, perhaps an index"), ()
-    notes.append(f"{bad}, all of them free: harmless")
-    return None, ()
+        return (cause, f"{bad}: DuckDB's own metadata"), ()
+    return (cause, f"{bad}: no table's data{', perhaps an index' if asked['indexed'] else ''}"), ()

@@ -10,7 +10,8 @@ from ops_tasks.stack import Stack
 
 def rebuild(stack: Stack, record: Record) -> Plan:
     """Build an operation's plan again from what its journal says."""
-    from ops_tasks.scenarios import backfill, rebuild, recovery, recovery_facts, refresh
+    from ops_tasks.scenarios import backfill, recovery, recovery_facts, refresh, repair, restore
+    from ops_tasks.scenarios import rebuild as blown
     from ops_tasks.scenarios.backfill_facts import from_json
 
     task, arguments = str(record.planned.get("task")), record.planned.get("arguments", {})
@@ -20,6 +21,6 @@ def rebuild(stack: Stack, record: Record) -> Plan:
         return refresh.refresh(stack, arguments)
     if task == refresh.PROMOTE:
         return refresh.promote(stack, arguments)
-    if task == rebuild.TASK:
+    if task in (blown.TASK, restore.TASK, repair.TASK):
         return recovery.recover(stack, recovery_facts.from_json(arguments))
     raise UsageError(f"operation {record.operation} is of a task this version does not know: {task!r}")

@@ -20,9 +20,10 @@ OLDEST_LOG = b"\x64\x00\x62"  # its first entry: field 100 (type) = 98 (version)
 
 
 class Health(TypedDict):
-    """What a database file and its WAL look like. `bad_blocks` count from 0; `wal` is None where there is none.
+    """What a database file and its WAL look like. `wal` is None where there is none.
 
-    `wal_torn` are the bytes of an entry at its end that was not written to the end.
+    `damaged`: bad or missing blocks that something uses; `doubtful`: those of which only a WAL can know; `missing`: how
+    many of all blocks are behind the end of the file. `wal_torn`: bytes of a last entry that was cut off.
     """
 
     exists: bool
@@ -30,8 +31,9 @@ class Health(TypedDict):
     storage_version: int | None
     written_by: str
     blocks: int
-    bad_blocks: list[int]
-    missing_blocks: int
+    damaged: list[int]
+    doubtful: list[int]
+    missing: int
     problem: str
     wal: int | None
     wal_torn: int
@@ -53,7 +55,7 @@ def _examine(path: Path, holder: dict[str, Any] | None) -> Health:
     progress(f"reading {path.name}")
     found = _scan(path)
     for _ in range(AGAIN if holder is not None else 0):
-        if not (found.problem or found.bad_blocks or found.missing):
+        if not (found.problem or found.damaged):
             break
         time.sleep(PAUSE)
         found = _scan(path)
@@ -96,8 +98,9 @@ def _words(found: Scan | None, size: int, wal: int | None, torn: int, holder: di
         storage_version=found.storage_version if found else None,
         written_by=found.written_by if found else "",
         blocks=found.blocks if found else 0,
-        bad_blocks=list(found.bad_blocks) if found else [],
-        missing_blocks=found.missing if found else 0,
+        damaged=list(found.damaged) if found else [],
+        doubtful=list(found.doubtful) if found else [],
+        missing=found.missing if found else 0,
         problem=found.problem if found else "",
         wal=wal,
         wal_torn=torn,
