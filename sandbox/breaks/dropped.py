@@ -12,25 +12,23 @@ FCT = "ebird.fct_daily_bird_observations"
 
 def view(folder: Path, *, table: str = FCT) -> Broken:
     """Drop the view `table` (schema.name) of databox; the physical table below it stays."""
-    return _drop(folder, "VIEW", table)
+    return _drop("dropped-view", folder, table)
 
 
 def physical(folder: Path, *, table: str = FCT) -> Broken:
-    """Drop the physical table below the view `table` (schema.name); the view stays and cannot be read any more."""
-    return _drop(folder, "TABLE", table)
+    """Drop what SQLMesh has below the view `table` (schema.name); the view stays and cannot be read any more."""
+    return _drop("dropped-table", folder, table)
 
 
-def _drop(folder: Path, kind: str, name: str) -> Broken:
+def _drop(incident: str, folder: Path, name: str) -> Broken:
     file = targets.database(folder, "databox")
     targets.whole(folder, file)
-    below: dict[str, str] = targets.ask(folder, "views", file)
-    choose(name, below, "table")
-    dropped = name if kind == "VIEW" else below[name]
+    there: dict[str, list[str]] = targets.ask(folder, "views", file)
+    kind, below = there[choose(name, there, "table")]
+    kind, dropped = ("VIEW", name) if incident == "dropped-view" else (kind, below)
     targets.ask(folder, "drop", file, kind, *dropped.split(".", 1))
-    left: dict[str, str] = targets.ask(folder, "views", file)
-    if name in left:
+    if name in targets.ask(folder, "views", file):
         raise SandboxError(f"{dropped} is still there")
     shown = targets.shown(folder, file)
-    facts = {"file": shown, "view": name, "table": below[name], "dropped": dropped}
-    what = "view" if kind == "VIEW" else "table"
-    return Broken(f"dropped-{what}", f"the {what} {dropped} of {shown} was dropped", (), facts)
+    facts = {"file": shown, "view": name, "table": below, "dropped": dropped}
+    return Broken(incident, f"the {kind.lower()} {dropped} of {shown} was dropped", (), facts)

@@ -75,16 +75,17 @@ def make_free(file: str) -> None:
         connection.execute("CHECKPOINT")
 
 
-def views(file: str) -> dict[str, str]:
-    """View -> the physical table of SQLMesh below it, for every view that has one."""
+def views(file: str) -> dict[str, list[str]]:
+    """View of prod -> kind (TABLE or VIEW) and name of what SQLMesh has below it."""
     statement = (
-        "SELECT v.schema_name || '.' || v.view_name, t.schema_name || '.' || t.table_name "
-        "FROM duckdb_views() AS v JOIN duckdb_tables() AS t "
-        "ON t.schema_name = 'sqlmesh__' || v.schema_name AND contains(v.sql, t.table_name) "
-        "WHERE NOT v.internal ORDER BY ALL"
+        "WITH below AS (SELECT 'TABLE' AS kind, schema_name, table_name AS name FROM duckdb_tables() "
+        "UNION ALL SELECT 'VIEW', schema_name, view_name FROM duckdb_views()) "
+        "SELECT v.schema_name || '.' || v.view_name, b.kind, b.schema_name || '.' || b.name "
+        "FROM duckdb_views() AS v JOIN below AS b "
+        "ON b.schema_name = 'sqlmesh__' || v.schema_name AND contains(v.sql, b.name) ORDER BY ALL"
     )
     with duckdb.connect(file, read_only=True) as connection:
-        return dict(connection.execute(statement).fetchall())
+        return {view: [kind, name] for view, kind, name in connection.execute(statement).fetchall()}
 
 
 def drop(file: str, kind: str, schema: str, name: str) -> None:

@@ -87,6 +87,13 @@ def test_a_view_is_dropped_and_the_table_below_it_is_not(pinned: Path) -> None:
     assert [found.table for found in stacks.truth(pinned)] == [FCT]
 
 
+def test_what_is_below_a_model_of_kind_view_can_be_dropped_too(pinned: Path) -> None:
+    there = names(pinned)
+    broken = breaks.apply("dropped-table", pinned, table="analytics.platform_health")
+    schema, view = broken.facts["table"].split(".")
+    assert set(there) - set(names(pinned)) == {(schema, view, "VIEW")}
+
+
 def test_a_table_is_dropped_and_the_view_above_it_is_not(pinned: Path) -> None:
     before, there = hashes(pinned), names(pinned)
     broken = breaks.apply("dropped-table", pinned, table="noaa.fct_daily_weather")

@@ -191,7 +191,7 @@ def test_a_small_disk_is_full(small: Path) -> None:
         ("disk-full", {"leave": 1}, "at least 16"),
         ("lost-wal", {"file": "raw_noaa"}, "did you mean 'raw_ebird'"),
         ("old-data-new-state", {"days": 44}, "1 to 43"),
-        ("dropped-view", {"table": "ebird.fct_daily"}, "did you mean 'ebird.fct_daily_bird_observations'"),
+        ("dropped-view", {"table": "ebird.fct_daily_bird"}, "did you mean 'ebird.fct_daily_bird_observations'"),
     ],
 )
 def test_a_wrong_request_is_refused_by_name(
