@@ -16,14 +16,15 @@ import shutil
 import struct
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from ops_tasks.errors import Busy, StepFailed
-from ops_tasks.systems.block_scan import Scan, scan
+from ops_tasks.systems.block_scan import HEADERS, Scan, scan
+from ops_tasks.systems.copying import copy, sha256
 from ops_tasks.systems.worker_main import progress
 
-CHUNK = 8 * 1024 * 1024
 FLOCK = "hhqqi"  # struct flock of 64-bit Linux: type, whence, start, length, pid
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
@@ -68,18 +69,18 @@ def copy_set(
             found = sorted(path for path in (base / folder).rglob("*") if path.is_file())
             jobs += [(path.relative_to(base).as_posix(), None, "dlt") for path in found]
 
-        def copy(job: tuple[str, int | None, str]) -> dict[str, Any]:
+        def take(job: tuple[str, int | None, str]) -> dict[str, Any]:
             path, descriptor, kind = job
             if path in linked and _link(base / path, into / path):
                 with contextlib.nullcontext(descriptor) if descriptor is not None else _opened(base / path) as opened:
-                    return _entry(opened, path, kind)
+                    return _entry(opened, path, kind, os.fstat(opened).st_size, sha256(opened))
             if descriptor is not None:
                 return _copy(descriptor, into / path, path, kind)
             with _opened(base / path) as opened:  # only now: dlt keeps more files than a process may have open
                 return _copy(opened, into / path, path, kind)
 
         with ThreadPoolExecutor(max_workers=2) as pool:
-            entries = list(pool.map(copy, jobs))
+            entries = list(pool.map(take, jobs))
     for folder in {(into / entry["path"]).parent for entry in entries}:
         _fsync(folder)
     return entries
@@ -139,8 +140,9 @@ def place(root: str, source: str, sha256: str, target: str) -> dict[str, Any]:
 
 
 def publish(folder: str, final: str, manifest: dict[str, Any]) -> None:
-    """Write the manifest last, flush it, and give the folder its name."""
+    """Write the manifest last, flush it, and give the folder its name; every copy was compared when it was made."""
     path = Path(folder) / MANIFEST
+    _write_verified(path.parent, manifest)
     _write_json(path, manifest)
     _fsync(path.parent)
     path.parent.rename(final)
@@ -161,14 +163,19 @@ def verify(folder: str) -> dict[str, Any]:
     with ThreadPoolExecutor(max_workers=2) as pool:
         answers = list(pool.map(compare, manifest["files"]))
     problems = [problem for answer in answers for problem in answer]
-    total = sum(entry["size"] for entry in manifest["files"])
     if problems:
         (base / VERIFIED).unlink(missing_ok=True)
     else:
-        from datetime import UTC, datetime
+        _write_verified(base, manifest)
+    return {"problems": problems, "bytes": _bytes(manifest)}
 
-        _write_json(base / VERIFIED, {"at": datetime.now(UTC).isoformat(), "bytes": total})
-    return {"problems": problems, "bytes": total}
+
+def _write_verified(folder: Path, manifest: dict[str, Any]) -> None:
+    _write_json(folder / VERIFIED, {"at": datetime.now(UTC).isoformat(), "bytes": _bytes(manifest)})
+
+
+def _bytes(manifest: dict[str, Any]) -> int:
+    return sum(entry["size"] for entry in manifest["files"])
 
 
 def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[str] | None = None) -> dict[str, Any]:
@@ -196,14 +203,14 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
         extra = [f"{path}.wal" for path in live] + live
         for path in folders:
             extra += [p.relative_to(base).as_posix() for p in (base / path).rglob("*") if p.is_file()]
-        different = [
-            path for path, entry in wanted.items() if _sha256_of(base / path, locked.get(path)) != entry["sha256"]
-        ]
-        damaged = [path for path in different if not _is_stored(store / path, base / path, wanted[path])]
-        if damaged:
-            raise StepFailed(f"the snapshot is damaged: {', '.join(damaged)}", "snapshot.list shows the others")
-        moving = None if only is not None else consume
-        staged = {path: _stage(store / path, base / path, wanted[path], moving) for path in different}
+
+        def is_right(path: str) -> bool:
+            return _is_right(base / path, wanted[path], locked.get(path))
+
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            different = [path for path, right in zip(wanted, pool.map(is_right, wanted), strict=True) if not right]
+        staged = _stage(store, base, [wanted[path] for path in different], None if only is not None else consume)
+        found = {path: _mark(staged[path] if path in staged else base / path) for path in wanted}
         ours = {path.relative_to(base).as_posix() for path in staged.values()}  # a killed restore's, in a folder
         for path in sorted({*different, *(p for p in extra if p not in wanted and p not in ours)}):
             if (base / path).exists():
@@ -220,11 +227,20 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
         for parent in {(base / path).parent for path in [*wanted, *extra]}:
             if parent.is_dir():
                 _fsync(parent)
-    wrong = [path for path, entry in wanted.items() if _sha256_of(base / path) != entry["sha256"]]
+    wrong = [path for path in wanted if _mark(base / path) != found[path]]
     if wrong:
         raise StepFailed(f"restored files differ from the snapshot: {', '.join(wrong)}")
     _unlink_shared(store, base, list(wanted))
     return {"files": len(wanted), "replaced": replaced, "identical": True}
+
+
+def _mark(path: Path) -> tuple[int, int, int] | None:
+    """Which file it is, its size and when it was last written to: what was found right is not read again."""
+    try:
+        state = path.stat()
+    except FileNotFoundError:
+        return None
+    return state.st_ino, state.st_size, state.st_mtime_ns
 
 
 def _unlink_shared(store: Path, base: Path, paths: list[str]) -> None:
@@ -334,72 +350,40 @@ def _link(source: Path, target: Path) -> bool:
     return True
 
 
-def _entry(descriptor: int, path: str, kind: str) -> dict[str, Any]:
-    """The manifest's words on a file that is not copied."""
-    size = os.fstat(descriptor).st_size
-    entry: dict[str, Any] = {"path": path, "size": size, "sha256": _sha256(descriptor, size), "kind": kind}
-    return entry | (_scan_words(scan(descriptor)) if kind == "duckdb" else {})
+def _entry(descriptor: int, path: str, kind: str, size: int, digest: str) -> dict[str, Any]:
+    """The manifest's words on a file."""
+    entry: dict[str, Any] = {"path": path, "size": size, "sha256": digest, "kind": kind}
+    return entry | (_scan_words(scan(descriptor)) | {"head": _head(descriptor)} if kind == "duckdb" else {})
 
 
 def _copy(source: int, target: Path, path: str, kind: str) -> dict[str, Any]:
-    target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    size = os.fstat(source).st_size
     progress(f"copying {path}")
-    into = os.open(target, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        _copy_bytes(source, into, size)
-        before = _sha256(source, size)
-        if before != _sha256(into, size):
-            raise StepFailed(f"the copy of {path} differs from the original")
-        os.fsync(into)
-        entry: dict[str, Any] = {"path": path, "size": size, "sha256": before, "kind": kind}
-        if kind == "duckdb":
-            entry |= _scan_words(scan(into))
-    finally:
-        os.close(into)
-    return entry
+    return _entry(source, path, kind, *copy(source, target, path))
 
 
-def _copy_bytes(source: int, target: int, size: int) -> None:
-    """Inside the kernel where it can (a reflink on some file systems), through a buffer where it cannot."""
-    done = 0
-    try:
-        while done < size:
-            copied = os.copy_file_range(source, target, min(size - done, 1 << 30), done, done)
-            if copied == 0:
-                raise StepFailed("the file became shorter while it was copied")
-            done += copied
-    except OSError as error:
-        if error.errno not in (errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL):
-            raise
-        while done < size:
-            chunk = os.pread(source, CHUNK, done)
-            if not chunk:
-                raise StepFailed("the file became shorter while it was copied") from None
-            done += os.pwrite(target, chunk, done)
-
-
-def _sha256(descriptor: int, size: int) -> str:
-    digest = hashlib.sha256()
-    done = 0
-    while done < size:
-        chunk = os.pread(descriptor, CHUNK, done)
-        if not chunk:
-            break
-        digest.update(chunk)
-        done += len(chunk)
-    return digest.hexdigest()
+def _head(descriptor: int) -> str:
+    """Hash of a database's headers: every checkpoint writes another one, so other headers are another file."""
+    return hashlib.sha256(os.pread(descriptor, HEADERS, 0)).hexdigest()
 
 
 def _sha256_of(path: Path, descriptor: int | None = None) -> str | None:
     """Hash of a file, None where there is none; one that is locked is read through the descriptor that locks it."""
     if descriptor is not None:
-        return _sha256(descriptor, os.fstat(descriptor).st_size)
+        return sha256(descriptor)
     try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
+        with _opened(path) as opened:
+            return sha256(opened)
     except FileNotFoundError:
         return None
+
+
+def _is_right(path: Path, entry: dict[str, Any], descriptor: int | None) -> bool:
+    """Whether a file is what the manifest says, without reading all of one that cannot be."""
+    if not path.is_file() or path.stat().st_size != entry["size"]:
+        return False
+    if descriptor is not None and _head(descriptor) != entry.get("head", _head(descriptor)):
+        return False
+    return _sha256_of(path, descriptor) == entry["sha256"]
 
 
 def _verify(path: Path, entry: dict[str, Any]) -> list[str]:
@@ -410,7 +394,8 @@ def _verify(path: Path, entry: dict[str, Any]) -> list[str]:
         size = os.fstat(descriptor).st_size
         if size != entry["size"]:
             return [f"{name} has {size} bytes instead of {entry['size']}"]
-        if _sha256(descriptor, size) != entry["sha256"]:
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)  # what the disk has, not what memory remembers
+        if sha256(descriptor) != entry["sha256"]:
             return [f"{name} has changed since it was taken (sha256)"]
         if entry["kind"] == "duckdb":
             found = scan(descriptor)
@@ -427,42 +412,56 @@ def _scan_words(found: Scan) -> dict[str, Any]:
         "bad_blocks": list(found.bad_blocks),
         "problem": found.problem,
         "missing_blocks": found.missing,
+        "damaged_blocks": list(found.damaged),
+        "doubtful_blocks": list(found.doubtful),
     }
 
 
-def _stage(stored: Path, target: Path, entry: dict[str, Any], moving: bool | None) -> Path:
-    """Bring the wanted bytes beside their place under a temporary name.
+def _stage(store: Path, base: Path, entries: list[dict[str, Any]], moving: bool | None) -> dict[str, Path]:
+    """Bring the wanted bytes beside their places under temporary names, path -> name, and find all of them right.
 
     `moving` takes them out of the snapshot; False copies, and moves only where there is no room; None never moves.
+    Nothing is moved before everything is right; when something is not, the copies are removed again.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = _fresh(target)
-    if _sha256_of(fresh) == entry["sha256"]:
-        return fresh
-    if not moving:
-        try:
+    made: list[Path] = []
+
+    def bring(entry: dict[str, Any]) -> str:
+        stored, fresh = store / entry["path"], _fresh(base / entry["path"])
+        if _sha256_of(fresh) == entry["sha256"]:
+            return "ready"
+        fresh.parent.mkdir(parents=True, exist_ok=True)
+        if not moving and stored.is_file():
             progress(f"bringing back {entry['path']}")
-            with _opened(stored) as source:
-                _copy(source, fresh, entry["path"], "restored")
-            return fresh
-        except OSError as error:
+            made.append(fresh)
+            try:
+                with _opened(stored) as source:
+                    return "ready" if copy(source, fresh, entry["path"])[1] == entry["sha256"] else "damaged"
+            except OSError as error:
+                fresh.unlink(missing_ok=True)
+                if moving is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
+                    raise
+        return "move" if _sha256_of(stored) == entry["sha256"] else "damaged"
+
+    try:
+        with ThreadPoolExecutor(max_workers=2) as pool:
+            largest = sorted(entries, key=lambda entry: entry["size"], reverse=True)
+            brought = {entry["path"]: how for entry, how in zip(largest, pool.map(bring, largest), strict=True)}
+        damaged = sorted(path for path, how in brought.items() if how == "damaged")
+        if damaged:
+            raise StepFailed(f"the snapshot is damaged: {', '.join(damaged)}", "snapshot.list shows the others")
+    except BaseException:
+        for fresh in made:
             fresh.unlink(missing_ok=True)
-            if moving is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
-                raise
-    marker = Path(str(stored).removesuffix(entry["path"])).parent / CONSUMED
-    if not marker.exists():
-        _write_json(marker, {"by": str(target)})
-    stored.rename(fresh)
-    return fresh
+        raise
+    for path in sorted(path for path, how in brought.items() if how == "move"):
+        if not (store.parent / CONSUMED).exists():
+            _write_json(store.parent / CONSUMED, {"by": path})
+        (store / path).rename(_fresh(base / path))
+    return {path: _fresh(base / path) for path in brought}
 
 
 def _fresh(target: Path) -> Path:
     return target.with_name(f".{target.name}.ops-new")
-
-
-def _is_stored(stored: Path, target: Path, entry: dict[str, Any]) -> bool:
-    """Whether the wanted bytes are in the snapshot, or beside their place already."""
-    return entry["sha256"] in (_sha256_of(stored), _sha256_of(_fresh(target)))
 
 
 def _free(path: Path) -> Path:
