@@ -8,6 +8,7 @@ from typing import Any
 
 from ops_tasks.errors import UsageError, nearest
 from ops_tasks.stack import Stack
+from ops_tasks.systems.sql import ident
 
 DAYS = ("DATE", "TIMESTAMP")
 KEYED = {"INCREMENTAL_BY_UNIQUE_KEY", "SCD_TYPE_2", "SCD_TYPE_2_BY_TIME", "SCD_TYPE_2_BY_COLUMN"}
@@ -71,6 +72,16 @@ def raw_tables(
                 )
             )
     return found
+
+
+def dated_raw(stack: Stack) -> dict[str, str]:
+    """Quoted name -> date column of every raw table that has one, as far as they are configured."""
+    return {
+        ident(source.catalog, source.dataset, table): section.date_column
+        for source in stack.config.sources.values()
+        for table, section in source.tables.items()
+        if section.date_column is not None
+    }
 
 
 def downstream(models: Mapping[str, Mapping[str, Any]], tables: Iterable[str]) -> list[str]:

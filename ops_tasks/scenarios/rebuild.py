@@ -12,6 +12,7 @@ from ops_tasks.operation.plan import Plan, Refusal
 from ops_tasks.scenarios import file_health as health
 from ops_tasks.scenarios import recovery
 from ops_tasks.scenarios.file_health import FileHealth
+from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Keep, Look, Options
 from ops_tasks.scenarios.undo import Undo, plan_undo
 from ops_tasks.scenarios.verify import project
@@ -173,7 +174,7 @@ def _models(stack: Stack, found: Facts, broken: set[str], hands: Crew) -> list[d
     name = hands.warm("sqlmesh_mend", cwd=stack.project)
     state = stack.relative(stack.state_file) if stack.state_file else stack.relative(health.main_file(stack))
     if state not in broken:
-        rows: list[dict[str, Any]] = hands.call(name, "survey", **project(stack), instead=instead)
+        rows: list[dict[str, Any]] = hands.call(name, "survey", **project(stack), raw=dated_raw(stack), instead=instead)
         hands.call(name, "let_go")
         return [row for row in rows if row["environment"] == stack.config.sqlmesh.environment]
     rows = hands.call(name, "local", **project(stack), instead=instead)

@@ -11,12 +11,12 @@ from typing import Any, cast
 from ops_tasks.errors import Refused, StepFailed, UsageError
 from ops_tasks.operation.plan import Result, Run
 from ops_tasks.scenarios import loads, mending
+from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Place
 from ops_tasks.scenarios.verify import fixed_now, project
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 from ops_tasks.systems.crew import Crew
-from ops_tasks.systems.sql import ident
 
 HISTORY, ASIDE = "history.duckdb", "aside"
 CHECKS = "sqlmesh_checks"
@@ -133,7 +133,7 @@ def mend(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 
 def _survey(stack: Stack, hands: Crew, run: Run, instead: dict[str, None]) -> tuple[mending.Model, ...]:
     hands.warm(CHECKS, cwd=stack.project)
-    rows = hands.call(CHECKS, "sqlmesh_mend:survey", run.say, **project(stack), instead=instead)
+    rows = hands.call(CHECKS, "sqlmesh_mend:survey", run.say, **project(stack), raw=dated_raw(stack), instead=instead)
     return mending.from_worker(rows)
 
 
@@ -196,12 +196,7 @@ def clear(folder: Path) -> None:
 
 def reach(stack: Stack, models: Iterable[mending.Model], hands: Crew) -> dict[str, str | None]:
     """Model -> the first day that all of the dated raw tables below it have."""
-    dated: dict[str, tuple[list[str], list[str]]] = {}
-    for source in stack.config.sources.values():
-        for table, section in source.tables.items():
-            if section.date_column is not None:
-                parts = [source.catalog, source.dataset, table]
-                dated[ident(*parts)] = (parts, [section.date_column])
+    dated = {name: (name.strip('"').split('"."'), [column]) for name, column in dated_raw(stack).items()}
     databases = {name: str(path) for name, path in stack.databases.items() if path.is_file()}
     first = hands.call("duck", "reach", databases=databases, tables=dated)
     found: dict[str, str | None] = {}

@@ -8,6 +8,7 @@ from ops_tasks.errors import Refused
 from ops_tasks.operation.journal import new_id
 from ops_tasks.operation.plan import Refusal
 from ops_tasks.scenarios import file_health, mending, recovery
+from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.mending import Model
 from ops_tasks.scenarios.recovery_facts import Facts, Keep, Look, Options
 from ops_tasks.scenarios.undo import plan_undo
@@ -29,7 +30,7 @@ def symptoms(stack: Stack, hands: Crew) -> tuple[Model, ...]:
         if file.broken:
             raise Refused(f"{file.path} is broken: {file.evidence[0]}", "invoke ops.rebuild")
     name = hands.warm("sqlmesh_mend", cwd=stack.project)
-    models = mending.from_worker(hands.call(name, "survey", **project(stack), instead={}))
+    models = mending.from_worker(hands.call(name, "survey", **project(stack), raw=dated_raw(stack), instead={}))
     hands.call(name, "let_go")
     return models
 

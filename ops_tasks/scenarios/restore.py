@@ -14,6 +14,7 @@ from ops_tasks.operation.journal import new_id
 from ops_tasks.operation.plan import Refusal
 from ops_tasks.scenarios import file_health as health
 from ops_tasks.scenarios import mending, recovery
+from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Options, Place
 from ops_tasks.scenarios.undo import plan_undo
 from ops_tasks.scenarios.verify import project
@@ -191,7 +192,7 @@ def _ages(stack: Stack, taken: Snapshot) -> list[Refusal]:
 def _unsound(stack: Stack, instead: dict[str, str], hands: Crew) -> list[Refusal]:
     """A state is sound where every table that it speaks of is there."""
     name = hands.warm("sqlmesh_mend", cwd=stack.project)
-    models = mending.from_worker(hands.call(name, "survey", **project(stack), instead=instead))
+    models = mending.from_worker(hands.call(name, "survey", **project(stack), raw=dated_raw(stack), instead=instead))
     hands.call(name, "let_go")
     gone: Sequence[mending.Model] = mending.lost(models)
     if not gone:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ops_tasks.errors import UsageError
+from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.stack import Stack
 from ops_tasks.systems.worker import Worker, require
 
@@ -121,7 +122,7 @@ def drift(stack: Stack, say: Say, shared: Worker | None = None) -> Verdict:
     if lost := lost_databases(stack):
         return Verdict("drift", "not run", lost, {})
     with sqlmesh(stack, shared=shared) as worker:
-        found = worker.call("drift", say, **project(stack))
+        found = worker.call("drift", say, **project(stack), raw=dated_raw(stack))
     problems = cast("list[dict[str, Any]]", found["problems"])
     findings = tuple(
         finding(

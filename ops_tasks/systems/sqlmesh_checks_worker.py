@@ -16,13 +16,14 @@ from sqlmesh.utils.date import to_datetime
 from sqlmesh.utils.errors import NoChangesPlanError, SQLMeshError
 
 from ops_tasks.systems.duck_worker import attached, forgo_locks
-from ops_tasks.systems.sql import ident
+from ops_tasks.systems.sql import day_of, ident
 from ops_tasks.systems.sqlmesh_worker import _audit as audit_ranges  # pyright: ignore[reportPrivateUsage]
 from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
 from ops_tasks.systems.sqlmesh_worker import _deployed as deployed  # pyright: ignore[reportPrivateUsage]
 from ops_tasks.systems.worker_main import progress
 
 WIDTH = 110
+LOOK_BACK, FEWEST, USUAL = 14, 3, 0.9
 NOTHING: dict[str, Any] = {
     "changes": False,
     "added": [],
@@ -102,8 +103,8 @@ def audits(project: str, gateway: str | None, environment: str, now: str | None 
     }
 
 
-def drift(project: str, gateway: str | None) -> dict[str, list[Drift]]:
-    """Compare the state with what the warehouse has, for every environment.
+def drift(project: str, gateway: str | None, raw: dict[str, str]) -> dict[str, list[Drift]]:
+    """Compare the state with what the warehouse has, for every environment; `raw` as in `lacking`.
 
     `problems`: a physical table or a view that is missing, a time-range table that ends days before its state says it
     does. `leftovers`: physical tables that no environment refers to, which SQLMesh's own janitor may yet remove.
@@ -127,7 +128,7 @@ def drift(project: str, gateway: str | None) -> dict[str, list[Drift]]:
                 snapshot, summary.name, {physical, preview} & there, physical, _key(view, context), there
             )
             if physical in there:
-                problems += _behind(context, snapshot, summary.name, physical)
+                problems += _behind(context, snapshot, summary.name, physical, raw)
     leftovers = [
         Drift(kind="orphan", environment="", model="", object=".".join(key), detail="no environment refers to it")
         for key in sorted(there - wanted)
@@ -211,34 +212,75 @@ def _missing(
 
 
 def lacking(
-    context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str]
-) -> tuple[str, str, int] | None:
-    """First and last day that the state claims and a time-range table does not have, and how many rows they have.
+    context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str], raw: dict[str, str]
+) -> tuple[str, str, str] | None:
+    """First and last day that the state claims and a time-range table does not have, and the evidence.
 
     An older warehouse under a newer state has every table by name: only the rows give it away. The model's own query
-    is asked for the days after the last one that the table has; a source that is merely late brings nothing there
-    either.
+    is asked for the days after the last one that the table has; where what it reads is as old, the raw tables are
+    (`raw`: quoted name -> date column). A source that is merely late has nothing there either.
     """
     column = getattr(snapshot.model, "time_column", None)
     if column is None or not snapshot.intervals or not snapshot.model.kind.is_incremental_by_time_range:
         return None
-    warehouse: Any = context.engine_adapter
-    name = column.column.name
-    last = str(warehouse.fetchall(f"SELECT max(CAST({ident(name)} AS DATE)) FROM {ident(*table)}")[0][0] or "")
     first, claimed = _span(snapshot)
-    start = first if last in ("", "NaT", "None") else (date.fromisoformat(last[:10]) + timedelta(days=1)).isoformat()
+    there = _days(context, table, column.column.name)
+    last = max(there, default="")
+    start = max(first, (date.fromisoformat(last) + timedelta(days=1)).isoformat()) if last else first
     if start > claimed:
         return None
-    lost = _rows_between(context, snapshot, environment, name, (start, claimed))
-    return (start, claimed, lost) if lost else None
+    if lost := _rows_between(context, snapshot, environment, column.column.name, (start, claimed)):
+        return start, claimed, f"{lost} rows"
+    expected = {day for day in _raw_days(context, snapshot, environment, raw) if first <= day <= claimed}
+    ahead = sorted(day for day in expected if day >= start)
+    before = sorted(day for day in expected if day < start)[-LOOK_BACK:]
+    # A model that has had rows whenever all of its raw tables had some is expected to go on like that.
+    usual = not last or (len(before) >= FEWEST and len(there & set(before)) >= USUAL * len(before))
+    return (ahead[0], claimed, f"{len(ahead)} days that the raw tables have") if ahead and usual else None
 
 
-def _behind(context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str]) -> list[Drift]:
-    found = lacking(context, snapshot, environment, table)
+def _raw_days(context: Context, snapshot: Snapshot, environment: str, raw: dict[str, str]) -> set[str]:
+    """Days on which every dated raw table below a model has rows."""
+    known = {other.name: other for other in _models(context, environment)}
+    found: set[str] | None = None
+    ahead, seen = list(snapshot.model.depends_on), set[str]()
+    while ahead:
+        name = ahead.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if name in raw:
+            days = _days(context, _key(exp.to_table(name, dialect="duckdb"), context), raw[name])
+            found = days if found is None else found & days
+        elif name in known:
+            ahead += known[name].model.depends_on
+    return found or set()
+
+
+def _days(context: Context, table: tuple[str, str, str], column: str) -> set[str]:
+    """The ISO days that a table has rows of; none where the column has no day."""
+    warehouse: Any = context.engine_adapter
+    parts = [exp.Literal.string(part) for part in table]
+    names = ("table_catalog", "table_schema", "table_name")
+    asked = exp.select("column_name", "data_type").from_("information_schema.columns")
+    for name, part in zip(names, parts, strict=True):
+        asked = asked.where(exp.column(name).eq(part))
+    kinds = {str(name): str(kind) for name, kind in warehouse.fetchall(asked)}
+    day = day_of(column, kinds[column]) if column in kinds else None
+    if day is None:
+        return set()
+    rows = warehouse.fetchall(f"SELECT DISTINCT CAST({day} AS VARCHAR) FROM {ident(*table)}")
+    return {str(found) for (found,) in rows if found is not None}
+
+
+def _behind(
+    context: Context, snapshot: Snapshot, environment: str, table: tuple[str, str, str], raw: dict[str, str]
+) -> list[Drift]:
+    found = lacking(context, snapshot, environment, table, raw)
     if found is None:
         return []
     start, claimed, lost = found
-    detail = f"it lacks {lost} rows from {start} to {claimed}, which the state says are computed"
+    detail = f"it lacks {lost} from {start} to {claimed}, which the state says are computed"
     return [
         Drift(
             kind="behind_state", environment=environment, model=_short(snapshot), object=".".join(table), detail=detail

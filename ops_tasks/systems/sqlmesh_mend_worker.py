@@ -58,11 +58,14 @@ class Seed(TypedDict):
     kept: str
 
 
-def survey(project: str, gateway: str | None, instead: dict[str, str | None] | None = None) -> list[Deployed]:
+def survey(
+    project: str, gateway: str | None, raw: dict[str, str], instead: dict[str, str | None] | None = None
+) -> list[Deployed]:
     """Return every deployed model of every environment, upstream first, and how far its table and view are there.
 
     `instead` gives other files to look at, or None for one that is lost or broken: whatever it held counts as not
-    there. `lacks_from` is the first day that the state claims and the table does not have. Read-only.
+    there. `lacks_from` is the first day that the state claims and the table does not have; `raw` as in `lacking`.
+    Read-only.
     """
     context = context_of(project, gateway, read_only=True, instead=instead)
     there = _there(context)
@@ -75,7 +78,7 @@ def survey(project: str, gateway: str | None, instead: dict[str, str | None] | N
                 continue
             table = _table(context, snapshot, index)
             view = _view(context, snapshot, environment)
-            lost = lacking(context, snapshot, summary.name, table) if table in there else None
+            lost = lacking(context, snapshot, summary.name, table, raw) if table in there else None
             found.append(_told(snapshot, summary.name, table, view, there, lost[0] if lost else None))
     return found
 
