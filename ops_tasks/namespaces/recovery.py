@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
+from ops_tasks.namespaces.doctor import doctor
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
@@ -196,4 +197,4 @@ def _recovery(
             return run_plan(found, made, terminal, descriptor, more)
 
 
-tasks = (rebuild, restore, repair_state)
+tasks = (doctor, rebuild, restore, repair_state)

@@ -112,7 +112,7 @@ def _judge(stack: Stack, path: Path, seen: Mapping[str, Any], hands: Crew) -> Fi
         tuple(name for name, file in stack.databases.items() if file == path),
         roles(stack, path),
         seen["size"],
-        tuple(dict.fromkeys(cause for cause, _ in causes)),
+        tuple(cause for cause, _ in causes),
         tuple(text for _, text in causes),
         tables,
         tuple(notes),
