@@ -80,7 +80,9 @@ def copy_set(
                 return _copy(opened, into / path, path, kind)
 
         with ThreadPoolExecutor(max_workers=2) as pool:
-            entries = list(pool.map(take, jobs))
+            largest = sorted(jobs, key=lambda job: (base / job[0]).stat().st_size, reverse=True)
+            taken = dict(zip(largest, pool.map(take, largest), strict=True))
+        entries = [taken[job] for job in jobs]
     for folder in {(into / entry["path"]).parent for entry in entries}:
         _fsync(folder)
     return entries
