@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import itertools
+import json
 import os
 import resource
 import shutil
@@ -233,6 +234,55 @@ def test_a_damaged_snapshot_is_found_and_never_put_in_place(
     before = contents(small.root)
     with pytest.raises(StepFailed, match=f"the snapshot is damaged: {path}"):
         back(small, taken, consume=consume)
+    assert contents(small.root) == before
+
+
+@pytest.mark.parametrize("consume", [False, True])
+def test_every_file_is_found_right_before_any_is_moved(small: Stack, consume: bool) -> None:
+    """One damaged file keeps all others where they are, in the snapshot and beside their places."""
+    taken = take(small)
+    spoil(small)
+    copy = Path(taken) / "files" / STATE
+    copy.write_text("damage")
+    before, stored = contents(small.root), contents(Path(taken) / "files")
+    with pytest.raises(StepFailed, match=f"the snapshot is damaged: {STATE} "):
+        back(small, taken, consume=consume)
+    assert contents(small.root) == before
+    assert contents(Path(taken) / "files") == stored
+    assert not (Path(taken) / "consumed.json").exists()
+
+
+def test_a_damaged_copy_of_a_file_that_is_right_is_in_nobody_s_way(small: Stack) -> None:
+    before = contents(small.root)
+    taken = take(small)
+    (small.root / STATE).write_text("other")
+    (Path(taken) / "files/data/raw.duckdb").write_bytes(b"damage")
+    assert back(small, taken)["replaced"] == [STATE]
+    assert contents(small.root) == before
+
+
+def test_a_change_that_keeps_the_size_is_seen(small: Stack) -> None:
+    """Also where the headers are the same: no checkpoint of DuckDB leaves them so."""
+    before = contents(small.root)
+    taken = take(small)
+    for path in ("data/databox.duckdb", "data/raw.duckdb"):
+        with (small.root / path).open("r+b") as file:
+            file.seek(100_000 if "raw" in path else 5000)
+            file.write(b"damage")
+    assert back(small, taken)["replaced"] == ["data/databox.duckdb", "data/raw.duckdb"]
+    assert contents(small.root) == before
+
+
+def test_a_snapshot_of_before_headers_were_hashed(small: Stack) -> None:
+    before = contents(small.root)
+    taken = take(small)
+    manifest = json.loads((Path(taken) / "manifest.json").read_text())
+    for entry in manifest["files"]:
+        entry.pop("head", None)
+    (Path(taken) / "manifest.json").write_text(json.dumps(manifest))
+    with duckdb.connect(small.root / "data/raw.duckdb") as connection:
+        connection.execute("UPDATE t SET h = 0 WHERE n = 3")
+    assert back(small, taken)["replaced"] == ["data/raw.duckdb"]
     assert contents(small.root) == before
 
 

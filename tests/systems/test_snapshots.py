@@ -6,6 +6,7 @@ import json
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
@@ -165,6 +166,62 @@ def test_a_damaged_database_is_no_basis_for_anything(small: Stack, crew: Crew, a
     with pytest.raises(Refused, match=r"databox\.duckdb is damaged: .+restore an older snapshot"):
         snapshots.create(small, "pre_test", why="", crew=crew)
     assert list((small.home / "snapshots").iterdir()) == []
+
+
+def test_damage_in_an_index_is_damage(small: Stack, crew: Crew) -> None:
+    """DuckDB reads every table of such a file from beginning to end without seeing it."""
+    path = small.databases["databox"]
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TABLE u (n BIGINT PRIMARY KEY)")
+        connection.execute("INSERT INTO u SELECT hash(range) % 1_000_000_007 * 5000 + range FROM range(50_000)")
+    blocks = (path.stat().st_size - 3 * 4096) // 262144
+    silent: list[int] = []
+    for block in range(blocks):
+        damage(path, 3 * 4096 + block * 262144 + 5000)
+        with suppress(duckdb.Error), duckdb.connect(path, read_only=True) as connection:
+            for table in ("t", "u"):
+                connection.execute(f"SELECT sum(hash(x)) FROM {table} x").fetchall()
+            silent.append(block)
+        damage(path, 3 * 4096 + block * 262144 + 5000)
+    assert silent
+    damage(path, 3 * 4096 + silent[0] * 262144 + 5000)
+    with pytest.raises(Refused, match=f"databox.duckdb is damaged: block {silent[0]} "):
+        snapshots.create(small, "pre_test", why="", crew=crew)
+
+
+def test_damage_where_nothing_is_stored_keeps_from_nothing(small: Stack, crew: Crew) -> None:
+    path = small.databases["databox"]
+    with duckdb.connect(path) as connection:
+        connection.execute("CREATE TABLE u AS SELECT hash(range) AS h FROM range(200_000)")
+        connection.execute("CHECKPOINT")
+        connection.execute("CREATE TABLE v AS SELECT * FROM u")
+        connection.execute("CHECKPOINT")
+        blocks = connection.execute("SELECT DISTINCT block_id FROM pragma_storage_info('u') WHERE persistent")
+        gone = sorted(int(block) for (block,) in blocks.fetchall() if block >= 0)
+        connection.execute("DROP TABLE u")
+    damage(path, 3 * 4096 + gone[0] * 262144 + 5000)
+    taken = snapshots.create(small, "pre_test", why="", crew=crew)
+    entry = next(entry for entry in taken.manifest["files"] if entry["path"] == "data/databox.duckdb")
+    assert (entry["bad_blocks"], entry["damaged_blocks"], entry["doubtful_blocks"]) == ([gone[0]], [], [gone[0]])
+
+
+@pytest.mark.parametrize("act", ["block that the log uses", "block that nothing uses"])
+def test_a_log_decides_whether_a_block_is_used(small: Stack, crew: Crew, writing: Any, act: str) -> None:
+    """Large inserts write their blocks behind the last one that the header counts: only the log knows of them."""
+    path = small.databases["raw"]
+    counted = (path.stat().st_size - 3 * 4096) // 262144
+    with writing(path, "INSERT INTO t SELECT range, hash(range) FROM range(300_000)") as process:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    if act == "block that the log uses":
+        damage(path, 3 * 4096 + (counted + 1) * 262144 + 5000)
+        with pytest.raises(Refused, match=r"raw\.duckdb is damaged: .*checksum"):
+            snapshots.create(small, "pre_test", why="", crew=crew)
+        return
+    with path.open("ab") as file:
+        file.write(b"junk" * 65536)
+    taken = snapshots.create(small, "pre_test", why="", crew=crew)
+    assert taken.manifest["rows"]["raw.main.t"] == 305_000
 
 
 def test_a_disk_that_is_too_small_is_seen_before_it_is_full(small: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
