@@ -154,6 +154,39 @@ def repair_state(
     return _recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
 
 
+@ops_task(
+    "drill",
+    public="ops.drill",
+    help={
+        "scenario": "What is rehearsed: restore (default), rebuild, repair or state.",
+        "snapshot": "Name of the snapshot (default: the newest verified one).",
+    },
+)
+def drill(
+    _context: Context, scenario: str = "restore", snapshot: str = "", stack: str = "", *, terminal: Terminal
+) -> Document:
+    """Restore a snapshot into a throw-away copy, break and mend that, validate it, and write down how it went.
+
+    The stack itself is only read. Exit 1 when the snapshot could not be proven restorable.
+
+    Example: invoke ops.drill --scenario=rebuild
+    """
+    from ops_tasks.operation.lock import refuse_running
+    from ops_tasks.scenarios.drill import rehearse
+    from ops_tasks.stack import find
+
+    found = find(stack)
+    refuse_running(found.home)
+    done = rehearse(found, scenario, snapshot, lambda text: terminal.step("progress", text, None), terminal.step)
+    for problem in done.problems:
+        terminal.show(f"[red]✗[/red] {escape(problem)}")
+    if not done.problems:
+        proven = f"{done.tables} tables, {done.rows:,} rows, in {done.seconds:.0f} s"
+        terminal.show(f"[green]✓[/green] {escape(done.snapshot)} is proven restorable ({done.scenario}): {proven}")
+    findings = [{"reason": problem, "way_out": "take a new snapshot"} for problem in done.problems]
+    return Document("ops.drill", "findings" if findings else "ok", findings=findings, more={"drill": asdict(done)})
+
+
 def _recovery(
     terminal: Terminal,
     folder: str,
@@ -197,4 +230,4 @@ def _recovery(
             return run_plan(found, made, terminal, descriptor, more)
 
 
-tasks = (doctor, rebuild, restore, repair_state)
+tasks = (doctor, rebuild, restore, repair_state, drill)

@@ -5,17 +5,14 @@ On the stack itself a smoke run would be destructive: a capped load of a resourc
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any, cast
 
-from ops_tasks.errors import OpsError, Refused, UsageError
+from ops_tasks.errors import OpsError
+from ops_tasks.scenarios.scratch import bare, moved
 from ops_tasks.scenarios.smoke_loads import load_in_small
 from ops_tasks.scenarios.verify import (
     Finding,
@@ -34,7 +31,6 @@ from ops_tasks.systems import snapshots
 from ops_tasks.systems.worker import Worker
 
 CAP = {"DATABOX_SMOKE": "1"}
-NOT_COPIED = {".git", ".venv", "venv", ".nox", "node_modules", "__pycache__", ".cache", ".pytest_cache", ".ruff_cache"}
 DAYS = 2
 
 
@@ -46,15 +42,15 @@ def smoke(stack: Stack, say: Say) -> Verdict:
     if lost := lost_databases(stack):
         return Verdict("smoke", "not run", lost, {})
     seen = _stamps(stack)
-    with _copied(stack, say) as copy, sqlmesh_worker(copy, "sqlmesh_apply", env=_moved(stack, copy)) as worker:
+    with _copied(stack, say) as copy, sqlmesh_worker(copy, "sqlmesh_apply", env=moved(stack, copy)) as worker:
         worker.call("stays_inside", say, project=str(copy.project), folder=str(copy.root))
         verdict = _run(stack, copy, worker, say)
-    moved = [
+    changed = [
         finding(f"{name} changed meanwhile: by another process, or by a load that writes to fixed paths", file=name)
         for name, stamp in _stamps(stack).items()
         if seen.get(name) != stamp
     ]
-    return replace(verdict, findings=(*verdict.findings, *moved))
+    return replace(verdict, findings=(*verdict.findings, *changed))
 
 
 def _run(stack: Stack, copy: Stack, worker: Worker, say: Say) -> Verdict:
@@ -62,7 +58,7 @@ def _run(stack: Stack, copy: Stack, worker: Worker, say: Say) -> Verdict:
     more: dict[str, Any] = {"loaded": {}}
     for name in stack.config.sources:
         try:
-            more["loaded"][name] = load_in_small(copy, name, say, CAP | _moved(stack, copy))
+            more["loaded"][name] = load_in_small(copy, name, say, CAP | moved(stack, copy))
         except OpsError as error:
             findings.append(finding(f"loading {name} failed: {error.reason}", error.way_out, source=name))
     try:
@@ -102,59 +98,14 @@ def _stamps(stack: Stack) -> dict[str, tuple[int, int]]:
 
 @contextmanager
 def _copied(stack: Stack, say: Say) -> Generator[Stack]:
-    """A copy of the state set, taken under locks, and of everything else below the root, in the stack's own home."""
-    _check_movable(stack)
-    need, free = snapshots.set_bytes(stack), snapshots.free_bytes(stack)
-    if need * 2 > free:
-        raise Refused(f"a copy to work on needs {need * 2:,} bytes and {free:,} are free", "free some space")
-    stack.home.mkdir(parents=True, exist_ok=True)
-    folder = Path(tempfile.mkdtemp(prefix="smoke-", dir=stack.home))
-    try:
-        root = folder / "stack"
+    """A copy of the whole stack, the state set taken under locks."""
+    with bare(stack, "smoke", 2 * snapshots.set_bytes(stack)) as copy:
         databases = [stack.relative(path) for path in stack.duckdb_files]
         folders = [stack.relative(path) for path in stack.folders if path.is_dir()]
-        _copy_rest(stack, root, {*databases, *folders, *(f"{path}.wal" for path in databases)})
         say("copying the databases")
         with Worker("files", cwd=stack.root) as worker:
-            worker.call("copy_set", say, root=str(stack.root), target=str(root), files=databases, folders=folders)
+            worker.call("copy_set", say, root=str(stack.root), target=str(copy.root), files=databases, folders=folders)
         for path in (path for state in folders for path in (stack.root / state).rglob("*") if path.is_dir()):
             # dlt 1.31 does not make these again, and fails without them.
-            (root / stack.relative(path)).mkdir(parents=True, exist_ok=True)
-        yield replace(stack, root=root)
-    finally:
-        shutil.rmtree(folder)
-
-
-def _copy_rest(stack: Stack, root: Path, state_set: set[str]) -> None:
-    """Copy code, configuration and contracts; databases are left to those who can lock them."""
-
-    def left_out(folder: str, names: list[str]) -> set[str]:
-        here = Path(folder)
-        return {
-            name
-            for name in names
-            if name in NOT_COPIED
-            or (here / name).resolve() == stack.home.resolve()
-            or stack.relative(here / name) in state_set
-            or (here / name).is_socket()
-            or (here / name).is_fifo()
-        }
-
-    shutil.copytree(stack.root, root, ignore=left_out, symlinks=True)
-
-
-def _check_movable(stack: Stack) -> None:
-    """A path that is not below the root would still mean the original in a copy."""
-    for path in (*stack.duckdb_files, *stack.folders, stack.project):
-        if not path.resolve().is_relative_to(stack.root.resolve()):
-            raise UsageError(f"{path} is outside {stack.root}: it cannot be part of a copy", "configure relative paths")
-
-
-def _moved(stack: Stack, copy: Stack) -> dict[str, str]:
-    """Variables that name the stack's folder, to name the copy's."""
-    here, there = str(stack.root), str(copy.root)
-    return {
-        name: value.replace(here, there)
-        for name, value in os.environ.items()
-        if value == here or f"{here}/" in value or value.startswith(f"{here}{os.pathsep}")
-    }
+            (copy.root / stack.relative(path)).mkdir(parents=True, exist_ok=True)
+        yield copy

@@ -50,6 +50,13 @@ def keep(databases: dict[str, str], tables: dict[str, str], target: str) -> dict
     return kept
 
 
+def drop(path: str, table: str, view: str) -> None:
+    """Drop a table and a view (`catalog.schema.name`) of one database: for rehearsals, on a copy."""
+    with duckdb.connect(path) as connection:
+        connection.execute(f"DROP VIEW {ident(*view.split('.', 2)[1:])}")
+        connection.execute(f"DROP TABLE {ident(*table.split('.', 2)[1:])}")
+
+
 def _look(connection: duckdb.DuckDBPyConnection, table: str, column: str | None) -> Look | None:
     parts = table.split(".", 2)
     try:
