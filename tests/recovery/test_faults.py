@@ -24,8 +24,9 @@ TABLE = ROOT / "docs" / "faults.md"
 HEAD = """# Faults and what becomes of them
 
 Each row is a test (`tests/recovery/test_faults.py`): a stack with a verified snapshot is broken by `sandbox.break`,
-`ops.doctor` is asked, the command that it names (or the one given here) is run, and the raw tables and marts are compared
-with what the sources say. Then the recovery is rolled back, and every file has to be what it was when it was broken.
+`ops.doctor` is asked, the command that it names (or the one given here) is run, and the raw tables and marts are
+compared with what the sources say. Then the recovery is rolled back, and every file has to be what it was when it was
+broken.
 
 | `sandbox.break` | exit of `ops.doctor` | verdict | mended by | truth reached | rolled back |
 |---|---|---|---|---|---|
