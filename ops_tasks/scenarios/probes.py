@@ -9,7 +9,6 @@ from datetime import UTC, datetime, timedelta
 from importlib.metadata import PackageNotFoundError, version
 
 from ops_tasks.operation.journal import unfinished
-from ops_tasks.report.terminal import size
 from ops_tasks.scenarios import backfill_diagnosis as window_diagnosis
 from ops_tasks.scenarios.drills import last_drill
 from ops_tasks.scenarios.file_health import LOCK, VERSION, FileHealth
@@ -54,15 +53,15 @@ def disk(stack: Stack) -> Line:
     largest = max((path.stat().st_size for path in stack.duckdb_files if path.is_file()), default=0)
     needs = {"a snapshot": whole, "a rebuild": REBUILD_ROOM * whole, "a checkpoint": largest}
     inodes = os.statvfs(stack.root).f_favail
-    short = [f"{what} needs {size(need)}" for what, need in needs.items() if need > usage.free]
+    short = [f"{what} needs {_mb(need)}" for what, need in needs.items() if need > usage.free]
     symptoms: list[Symptom] = []
     if short:
         way_out = "free some space: invoke snapshot.prune --keep-last=1"
-        symptoms.append(Symptom("disk-full", str(stack.root), f"{size(usage.free)} free, {', '.join(short)}", way_out))
+        symptoms.append(Symptom("disk-full", str(stack.root), f"{_mb(usage.free)} free, {', '.join(short)}", way_out))
     if inodes < FEW_INODES:
         symptoms.append(Symptom("disk-full", str(stack.root), f"{inodes} inodes left", "remove small files"))
     notes = [forecast] if (forecast := _forecast(stack, usage.free, whole)) else []
-    said = f"{size(usage.free)} of {size(usage.total)} free, a snapshot needs {size(whole)}, {inodes:,} inodes"
+    said = f"{_mb(usage.free)} of {_mb(usage.total)} free, a snapshot needs {_mb(whole)}, {inodes:,} inodes"
     return Line("disk", said, tuple(symptoms), tuple(notes))
 
 
@@ -205,7 +204,7 @@ def deep(stack: Stack, hands: Crew, say: Say) -> Line:
 def _file(file: FileHealth) -> Line:
     found = zip(file.causes, file.evidence, strict=True)
     symptoms = tuple(Symptom(cause, file.path, evidence, _way_out(file, cause)) for cause, evidence in found)
-    return Line(file.path, f"{size(file.size)}, {', '.join(file.roles)}", symptoms, file.notes)
+    return Line(file.path, f"{_mb(file.size)}, {', '.join(file.roles)}", symptoms, file.notes)
 
 
 def _way_out(file: FileHealth, cause: str) -> str:
@@ -226,7 +225,7 @@ def _forecast(stack: Stack, free: int, need: int) -> str:
     if days < 1 or growth <= 0:
         return ""
     left = (free - need) / (growth / days)
-    return f"the set grows by {size(round(growth / days))} a day: room for {left:,.0f} days"
+    return f"the set grows by {_mb(round(growth / days))} a day: room for {left:,.0f} days"
 
 
 def _later(extracted: str, last: str) -> bool:
@@ -238,6 +237,10 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return ""
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
 
 
 def _age(age: timedelta) -> str:

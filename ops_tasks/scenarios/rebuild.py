@@ -57,15 +57,16 @@ def diagnose(
     if not broken and not reload:
         raise Refused("no database is broken", "invoke ops.doctor says what is wrong; --reload=SOURCE loads one again")
     operation = new_id()
+    raw = _raw_lost(stack, broken)
+    newest = snapshots.newest(stack)
+    bring, folders, notes = _bases(stack, raw, broken, newest)
+    back = {path for one in bring for path in one.only or ()}
     gone = [file.path for file in broken if file.gone]
-    state_lost = any("state" in file.roles for file in broken if file.gone)
+    state_lost = any("state" in file.roles for file in broken if file.gone and file.path not in back)
     if state_lost:
         # Tables that no state knows of are of no use: a new state would write over them.
         gone += [file.path for file in seen if "marts" in file.roles]
     marts = any({"marts", "state"} & set(file.roles) for file in broken)
-    raw = _raw_lost(stack, broken)
-    newest = snapshots.newest(stack)
-    bring, folders, notes = _bases(stack, raw, broken, newest)
     found = Facts(
         task=TASK,
         operation=operation,
@@ -112,7 +113,7 @@ def _bases(
 
     Returns what to bring back, the dlt working states that know more than an empty database, and words on it.
     """
-    gone = [file.path for file in broken if file.gone and "raw" in file.roles and "marts" not in file.roles]
+    gone = [file.path for file in broken if file.gone and "raw" in file.roles]
     had = {entry["path"] for entry in newest.manifest["files"]} if newest else set[str]()
     folders = {
         stack.relative(stack.databases[stack.source(name).catalog]): stack.relative(folder)
@@ -146,7 +147,9 @@ def _with_history(
         if model["kind"] != "VIEW" and model["table"].split(".")[0] in catalogs
     }
     before, keeps, unread = _seen_before(models, {**asked, **raw}, sources, hands)
-    emptied = {name for name, path in stack.databases.items() if stack.relative(path) in found.gone}
+    back = {path for one in found.bring for path in one.only or ()}
+    gone = set(found.gone) - back
+    emptied = {name for name, path in stack.databases.items() if stack.relative(path) in gone}
     keeps = [one for one in keeps if one.table.split(".")[0] in emptied]
     bare = [m for m in models if _goes_on(m) and m["table"].split(".")[0] in emptied and m["model"] not in _kept(keeps)]
     refusals, notes = _judge(found, bare, unread)
