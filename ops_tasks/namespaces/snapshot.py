@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -16,6 +16,13 @@ from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape, size
 from ops_tasks.stack import find
 from ops_tasks.systems import snapshots
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from ops_tasks.scenarios.pruning import Prune
+    from ops_tasks.systems.retention import Pin
+    from ops_tasks.systems.snapshots import Snapshot
 
 
 @ops_task(
@@ -58,58 +65,215 @@ def create(
 
 @ops_task("list", public="snapshot.list")
 def show_list(_context: Context, stack: str = "", *, terminal: Terminal) -> Document:
-    """List the snapshots: when they were taken, how large they are, when they were verified last.
+    """List the snapshots: when they were taken, how large they are, when they were verified last, what keeps them.
+
+    Exit 1 when a manifest cannot be read.
 
     Example: invoke snapshot.list
     """
-    from rich.table import Table
+    from ops_tasks.systems import retention
 
     found = find(stack)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("snapshot", "taken (UTC)", "age", "size", "verified (UTC)", "why"):
-        table.add_column(column)
-    rows: list[dict[str, Any]] = []
-    for snapshot in snapshots.every(found):
-        verified = snapshot.verified_at
-        rows.append(
-            {
-                "name": snapshot.name,
-                "created_at": snapshot.created_at.isoformat(),
-                "bytes": snapshot.bytes,
-                "verified_at": verified.isoformat() if verified else None,
-                "why": snapshot.why,
-            }
-        )
-        age = datetime.now(UTC) - snapshot.created_at
-        table.add_row(
-            snapshot.name,
-            f"{snapshot.created_at:%Y-%m-%d %H:%M}",
-            f"{age.days} d" if age.days else f"{age.seconds // 3600} h {age.seconds % 3600 // 60} min",
-            size(snapshot.bytes),
-            f"{verified:%Y-%m-%d %H:%M}" if verified else "[red]never[/red]",
-            escape(snapshot.why),
-        )
+    pins = retention.pins(found)
+    rows = [_row(snapshot, pins.get(snapshot.name)) for snapshot in snapshots.every(found)]
     if rows:
-        terminal.show(table)
+        terminal.show(_table(rows))
     else:
         terminal.show("No snapshot yet: invoke snapshot.create --name=NAME")
-    return Document("snapshot.list", "ok", more={"snapshots": rows})
+    findings = [{"reason": line, "way_out": "move its folder away"} for line in snapshots.unreadable(found)]
+    for finding in findings:
+        terminal.show(f"[red]✗[/red] {escape(finding['reason'])}")
+    return Document("snapshot.list", "findings" if findings else "ok", findings=findings, more={"snapshots": rows})
 
 
-@ops_task("verify", public="snapshot.verify", positional=("name",), help={"name": "The snapshot to read back."})
-def verify(_context: Context, name: str, stack: str = "", *, terminal: Terminal) -> Document:
+def _row(snapshot: Snapshot, pin: Pin | None) -> dict[str, Any]:
+    return {
+        "name": snapshot.name,
+        "created_at": snapshot.created_at.isoformat(),
+        "bytes": snapshot.bytes,
+        "verified_at": snapshot.verified_at.isoformat() if snapshot.verified_at else None,
+        "why": snapshot.why,
+        "forensic": snapshot.forensic,
+        "kept": None if pin is None else {"until": pin.until and pin.until.isoformat(), "why": pin.why},
+    }
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("snapshot", "taken (UTC)", "age", "size", "verified (UTC)", "why"):
+        table.add_column(column, no_wrap=column == "snapshot")
+    for row in rows:
+        taken = datetime.fromisoformat(row["created_at"])
+        age = datetime.now(UTC) - taken
+        verified = datetime.fromisoformat(row["verified_at"]) if row["verified_at"] else None
+        why = escape(row["why"])
+        if row["forensic"]:
+            why = f"[yellow]as it was found, damage included[/yellow]; {why}"
+        if row["kept"]:
+            why = f"[green]kept {row['kept']['until'] or 'for ever'}[/green] ({escape(row['kept']['why'])}); {why}"
+        table.add_row(
+            row["name"],
+            f"{taken:%Y-%m-%d %H:%M}",
+            f"{age.days} d" if age.days else f"{age.seconds // 3600} h {age.seconds % 3600 // 60} min",
+            size(row["bytes"]),
+            f"{verified:%Y-%m-%d %H:%M}" if verified else "[red]never[/red]",
+            why,
+        )
+    return table
+
+
+@ops_task(
+    "verify",
+    public="snapshot.verify",
+    help={"name": "The snapshot to read back.", "all": "Read every snapshot back."},
+)
+def verify(_context: Context, name: str = "", all: bool = False, stack: str = "", *, terminal: Terminal) -> Document:
     """Read a snapshot back: every file's presence, size and sha256, every database block's checksum.
 
-    Example: invoke snapshot.verify pre_mart_rewrite
+    Exit 1 when one is damaged; it does not count as verified from then on.
+
+    Example: invoke snapshot.verify --all
     """
+    if bool(name) == all:
+        raise UsageError("say which snapshot to verify", "--name=NAME, or --all")
     found = find(stack)
-    problems = snapshots.verify(found, name, lambda text: terminal.step("progress", text, None))
-    for problem in problems:
-        terminal.show(f"[red]✗[/red] {escape(problem)}")
-    if not problems:
-        terminal.show(f"[green]✓[/green] {escape(name)} is whole")
-    findings = [{"reason": problem, "way_out": "take a new one"} for problem in problems]
-    return Document("snapshot.verify", "findings" if problems else "ok", findings=findings, more={"name": name})
+    names = [snapshot.name for snapshot in snapshots.every(found)] if all else [name]
+    findings = [{"reason": line, "way_out": "move its folder away"} for line in snapshots.unreadable(found) if all]
+    for one in names:
+        problems = snapshots.verify(found, one, lambda text: terminal.step("progress", text, None))
+        findings += [{"reason": f"{one}: {problem}", "way_out": "take a new one"} for problem in problems]
+        if not problems:
+            terminal.show(f"[green]✓[/green] {escape(one)} is whole")
+    for finding in findings:
+        terminal.show(f"[red]✗[/red] {escape(finding['reason'])}")
+    if not names and not findings:
+        terminal.show("No snapshot yet: invoke snapshot.create --name=NAME")
+    return Document("snapshot.verify", "findings" if findings else "ok", findings=findings, more={"names": names})
 
 
-ns = Collection("snapshot", create, show_list, verify)
+@ops_task(
+    "keep",
+    public="snapshot.keep",
+    positional=("name",),
+    help={
+        "name": "The snapshot to keep.",
+        "until": "Last day on which it has to be there, YYYY-MM-DD (default: for ever).",
+        "why": "The reason, in words.",
+        "off": "Leave it to the policy of snapshot.prune again.",
+    },
+)
+def keep(
+    _context: Context,
+    name: str,
+    until: str = "",
+    why: str = "",
+    off: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Keep a snapshot, whatever the policy of snapshot.prune says.
+
+    Example: invoke snapshot.keep pre_mart_rewrite --until=2027-01-31 --why="until the audit is over"
+    """
+    from ops_tasks.systems import retention
+
+    if off and (until or why):
+        raise UsageError("--off ends a pin", "leave --until and --why out")
+    found = find(stack)
+    day = retention.parse_until(until, datetime.now(UTC).date())
+    with lock.held(found.home, "snapshot.keep", name):
+        if off:
+            retention.unpin(found, name)
+        else:
+            retention.pin(found, name, day, why or "by hand")
+    terminal.show(f"{escape(name)}: {'left to the policy' if off else f'kept until {day}' if day else 'kept for ever'}")
+    return Document("snapshot.keep", "ok", more={"name": name, "kept": not off, "until": day and day.isoformat()})
+
+
+@ops_task(
+    "prune",
+    public="snapshot.prune",
+    help={
+        "keep_last": "Keep this many of the newest.",
+        "keep_daily": "Keep the newest of each of the last N days that have one.",
+        "keep_weekly": "Keep the newest of each of the last N weeks that have one.",
+        "keep_monthly": "Keep the newest of each of the last N months that have one.",
+        "keep_within": "Keep all that are younger than this many days.",
+        "dry_run": "The same as --plan.",
+    },
+)
+def prune(
+    _context: Context,
+    keep_last: int = 0,
+    keep_daily: int = 0,
+    keep_weekly: int = 0,
+    keep_monthly: int = 0,
+    keep_within: int = 0,
+    dry_run: bool = False,
+    plan: bool = False,
+    yes: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Remove the snapshots that no policy keeps, and what used-up and half-made ones have left.
+
+    Never removed: the newest verified one, those that snapshot.keep keeps, those that a stopped operation or the undo
+    of the last one needs. Copies of damaged sets stay for 30 days.
+
+    Example: invoke snapshot.prune --keep-last=3 --keep-daily=7 --keep-weekly=4
+    """
+    from ops_tasks.namespaces.guards import agree
+    from ops_tasks.scenarios.pruning import plan_prune
+    from ops_tasks.scenarios.pruning import prune as carry_out
+    from ops_tasks.systems.retention import Policy
+
+    counts = (keep_last, keep_daily, keep_weekly, keep_monthly, keep_within)
+    policy = Policy(*counts)
+    if min(counts) < 0:
+        raise UsageError(f"{min(counts)} is no number to keep", "0 or more")
+    if policy.empty:
+        raise UsageError("no policy given", "for example --keep-last=3 --keep-daily=7 --keep-weekly=4")
+    found = find(stack)
+    lock.refuse_running(found.home)
+    planned = plan_prune(found, policy)
+    terminal.show(_decisions(planned))
+    for folder in planned.leftovers:
+        terminal.show(f"  - {escape(folder.name)} [dim](left over)[/dim]")
+    terminal.show(f"{len(planned.going)} snapshots go, {size(planned.bytes)} become free")
+    more = {
+        "keep": {one.name: list(one.reasons) for one in planned.decisions if one.reasons},
+        "remove": list(planned.going),
+        "leftovers": [folder.name for folder in planned.leftovers],
+        "bytes": planned.bytes,
+    }
+    if plan or dry_run or not (planned.going or planned.leftovers):
+        return Document("snapshot.prune", "ok", more=more)
+    if not agree(terminal, "Remove them?", yes=yes, command="invoke snapshot.prune ..."):
+        raise Refused("not confirmed; nothing was changed")
+    with lock.held(found.home, "snapshot.prune", "-"):
+        if plan_prune(found, policy).going != planned.going:
+            raise Refused("there are other snapshots now than those that were shown", "look again with --plan")
+        carry_out(found, planned)
+    terminal.show("[green]✓[/green] removed")
+    return Document("snapshot.prune", "ok", more=more)
+
+
+def _decisions(planned: Prune) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("snapshot", "taken (UTC)", "size", "", "why"):
+        table.add_column(column, no_wrap=column == "snapshot")
+    for one in planned.decisions:
+        word = "[green]keep[/green]" if one.reasons else "[red]remove[/red]"
+        table.add_row(
+            one.name, f"{one.created_at:%Y-%m-%d %H:%M}", size(one.bytes), word, escape(", ".join(one.reasons))
+        )
+    return table
+
+
+ns = Collection("snapshot", create, show_list, verify, keep, prune)

@@ -142,10 +142,14 @@ def create(
 
 
 def every(stack: Stack) -> list[Snapshot]:
-    """All published snapshots, oldest first."""
-    folder = stack.home / "snapshots"
-    names = [path.name for path in folder.iterdir() if _whole(path)] if folder.is_dir() else []
-    return sorted((_read(folder / name) for name in names), key=lambda snapshot: snapshot.created_at)
+    """All published snapshots whose manifest can be read, oldest first; see `unreadable` for the others."""
+    readable = (_readable(folder) for folder in _folders(stack))
+    return sorted((found for found in readable if isinstance(found, Snapshot)), key=lambda found: found.created_at)
+
+
+def unreadable(stack: Stack) -> list[str]:
+    """A line per published snapshot whose manifest cannot be read."""
+    return [found for folder in _folders(stack) if isinstance(found := _readable(folder), str)]
 
 
 def get(stack: Stack, name: str) -> Snapshot:
@@ -283,17 +287,24 @@ def _read(folder: Path) -> Snapshot:
         manifest = cast("dict[str, Any]", json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
         if (folder / VERIFIED).is_file():
             verified = datetime.fromisoformat(json.loads((folder / VERIFIED).read_text(encoding="utf-8"))["at"])
-    except ValueError as error:
-        raise StepFailed(f"snapshot {folder.name} is damaged: {error}", f"move {folder} out of the way") from None
-    return Snapshot(
-        folder.name,
-        folder,
-        datetime.fromisoformat(manifest["created_at"]),
-        sum(entry["size"] for entry in manifest["files"]),
-        manifest["why"],
-        verified,
-        manifest,
-    )
+        taken = datetime.fromisoformat(manifest["created_at"])
+        held = sum(entry["size"] for entry in manifest["files"])
+        return Snapshot(folder.name, folder, taken, held, manifest["why"], verified, manifest)
+    except (ValueError, KeyError, TypeError) as error:
+        reason = f"snapshot {folder.name} is damaged: its manifest cannot be read ({type(error).__name__}: {error})"
+        raise StepFailed(reason, f"move {folder} out of the way") from None
+
+
+def _folders(stack: Stack) -> list[Path]:
+    folder = stack.home / "snapshots"
+    return [path for path in sorted(folder.iterdir()) if _whole(path)] if folder.is_dir() else []
+
+
+def _readable(folder: Path) -> Snapshot | str:
+    try:
+        return _read(folder)
+    except StepFailed as error:
+        return error.reason
 
 
 def _directories(stack: Stack) -> list[str]:

@@ -1,0 +1,102 @@
+"""The keep-policy as a function: what stays, what goes, and what no policy can remove."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ops_tasks.errors import UsageError
+from ops_tasks.systems.retention import FORENSIC_DAYS, Pin, Policy, choose, parse_until
+from ops_tasks.systems.snapshots import Snapshot
+
+NOW = datetime(2026, 4, 23, 12, tzinfo=UTC)
+
+
+def snapshot(name: str, hours: float, *, verified: bool = True, forensic: bool = False) -> Snapshot:
+    taken = NOW - timedelta(hours=hours)
+    manifest = {"forensic": True} if forensic else {}
+    return Snapshot(name, Path("/nowhere") / name, taken, 1, "", taken if verified else None, manifest)
+
+
+def kept(taken: list[Snapshot], policy: Policy, **more: dict[str, object]) -> list[str]:
+    decisions = choose(taken, policy, NOW, more.get("pins", {}), more.get("needed", {}))  # pyright: ignore[reportArgumentType]
+    return [one.name for one in decisions if one.reasons]
+
+
+DAILY = [snapshot(f"d{day}", 24 * day) for day in range(20)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "names"),
+    [
+        (Policy(last=2), ["d0", "d1"]),
+        (Policy(daily=3), ["d0", "d1", "d2"]),
+        (Policy(weekly=2), ["d0", "d4"]),
+        (Policy(monthly=1), ["d0"]),
+        (Policy(within=2), ["d0", "d1"]),
+        (Policy(last=1, weekly=3), ["d0", "d4", "d11"]),
+        (Policy(), ["d0"]),
+    ],
+    ids=str,
+)
+def test_what_a_policy_keeps(policy: Policy, names: list[str]) -> None:
+    assert kept(DAILY, policy) == names
+
+
+def test_of_several_on_a_day_the_newest_stays() -> None:
+    assert kept([snapshot("a", 1), snapshot("b", 2), snapshot("c", 30)], Policy(daily=2)) == ["a", "c"]
+
+
+def test_the_newest_verified_one_stays_however_old() -> None:
+    assert kept([snapshot("new", 1, verified=False), snapshot("old", 999)], Policy(last=1)) == ["new", "old"]
+
+
+def test_pins_hold_until_their_day_is_over() -> None:
+    pins: dict[str, object] = {
+        "d5": Pin(None, ""),
+        "d6": Pin(NOW.date(), ""),
+        "d7": Pin(NOW.date() - timedelta(days=1), ""),
+    }
+    assert kept(DAILY, Policy(last=1), pins=pins) == ["d0", "d5", "d6"]
+
+
+def test_what_an_operation_needs_stays() -> None:
+    decisions = choose(DAILY, Policy(last=1), NOW, {}, {"d9": "operation abc (stopped)"})
+    assert next(one.reasons for one in decisions if one.name == "d9") == ("operation abc (stopped)",)
+
+
+def test_copies_of_damage_are_evidence_for_a_month_and_never_something_to_recover_from() -> None:
+    recent = snapshot("recent", 1, forensic=True)
+    old = snapshot("old", 24 * FORENSIC_DAYS + 1, forensic=True)
+    assert kept([recent, old, snapshot("good", 48)], Policy(last=1)) == ["recent", "good"]
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3000), st.booleans(), st.booleans()), max_size=25, unique_by=lambda one: one[0]),
+    st.builds(Policy, *(st.integers(0, 6) for _ in range(5))),
+)
+def test_laws(made: list[tuple[int, bool, bool]], policy: Policy) -> None:
+    taken = [snapshot(f"s{hours}", hours, verified=verified, forensic=forensic) for hours, verified, forensic in made]
+    stays = kept(taken, policy)
+    proven = [one for one in sorted(taken, key=lambda one: one.created_at) if one.verified_at and not one.forensic]
+    assert not proven or proven[-1].name in stays
+    # what is left is left alone the next time, and a policy that keeps more removes no more
+    assert kept([one for one in taken if one.name in stays], policy) == stays
+    more = replace(policy, last=policy.last + 1, daily=policy.daily + 1, within=policy.within + 1)
+    assert set(stays) <= set(kept(taken, more))
+
+
+@pytest.mark.parametrize(("text", "day"), [("", None), ("2026-05-01", date(2026, 5, 1)), ("2026-04-23", NOW.date())])
+def test_a_day_to_come(text: str, day: date | None) -> None:
+    assert parse_until(text, NOW.date()) == day
+
+
+@pytest.mark.parametrize("text", ["tomorrow", "2026-13-01", "2026-04-22"])
+def test_a_day_that_is_none_or_over(text: str) -> None:
+    with pytest.raises(UsageError):
+        parse_until(text, NOW.date())
