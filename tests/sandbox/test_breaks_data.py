@@ -46,6 +46,7 @@ def test_a_lost_wal_takes_a_load_along_that_dlt_knows(pinned: Path) -> None:
     assert all(RAW in tables and FCT not in tables for tables in by_day.values())
     assert error_of(pinned, "raw_ebird") == ""
     others = changed(before, hashes(pinned)) - {"data/raw_ebird.duckdb"}
+    others = {name for name in others if "__pycache__" not in name}  # the load ran, and may have kept its byte code
     assert others
     assert all(name.startswith("data/dlt_pipelines/ebird/") for name in others)
     completed = pinned / "data" / "dlt_pipelines" / "ebird" / "load" / "loaded"

@@ -175,7 +175,7 @@ def test_a_block_of_zeros_is_bad(made: Path, tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(HEADERS)
         file.write(b"\0" * BLOCK)
-    assert scanned(path).bad_blocks == (0,)
+    assert scanned(path).damaged == (0,)
 
 
 @pytest.mark.parametrize("made", ["8 MB"], indirect=True)
