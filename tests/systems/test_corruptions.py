@@ -64,6 +64,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def made(folder: Path, request: pytest.FixtureRequest) -> Path:
     """A file of the size (or of the version) that the test is called with."""
     path = folder / f"{request.param}.duckdb"
+    if path.exists():  # made for another test, before one of another size
+        return path
     if request.param in ROWS:
         with duckdb.connect(path) as connection:
             for statement in STATEMENTS:
@@ -106,7 +108,7 @@ def test_every_corruption_is_found_where_it_is(made: Path, request: pytest.Fixtu
 
 
 @pytest.mark.parametrize("made", ["8 MB", "DuckDB 2.0"], indirect=True)
-def test_the_list_of_free_blocks_is_read_as_duckdb_reads_it(made: Path) -> None:
+def test_the_list_of_free_blocks_is_read_as_duckdb_reads_it(made: Path, tmp_path: Path) -> None:
     blocks = scanned(made).blocks
     free: list[int] = []
     for block in range(blocks):
@@ -120,17 +122,19 @@ def test_the_list_of_free_blocks_is_read_as_duckdb_reads_it(made: Path) -> None:
         assert free == [6, 7, 8]  # as DuckDB 2.0.0 said; 1.5 does not open the file
         return
     assert free_blocks(made) == len(free)
-    for block in free:
-        with made.open("r+b") as file:
+    path = tmp_path / "x.duckdb"
+    path.write_bytes(made.read_bytes())
+    with path.open("r+b") as file:
+        for block in free:
             file.seek(HEADERS + block * BLOCK)
             file.write(b"\0" * BLOCK)
-    assert scanned(made).free == tuple(free)
-    assert scanned(made).damaged == ()
-    assert unreadable(made) == []
-    with duckdb.connect(made) as connection:
+    assert scanned(path).free == tuple(free)
+    assert scanned(path).damaged == ()
+    assert unreadable(path) == []
+    with duckdb.connect(path) as connection:
         connection.execute("CREATE TABLE more AS SELECT n, word FROM facts WHERE n < 50_000")
-    assert scanned(made).damaged == ()
-    assert unreadable(made) == []
+    assert scanned(path).damaged == ()
+    assert unreadable(path) == []
 
 
 def free_blocks(path: Path) -> int:
