@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lzma
 import os
+import shutil
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -179,7 +180,7 @@ def test_a_block_of_zeros_is_bad(made: Path, tmp_path: Path) -> None:
     with path.open("r+b") as file:
         file.seek(HEADERS)
         file.write(b"\0" * BLOCK)
-    assert scanned(path).damaged == (0,)
+    assert scanned(path).bad_blocks == (0,)
 
 
 @pytest.mark.parametrize("made", ["8 MB"], indirect=True)
