@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import lzma
 import os
-import shutil
 import random
 from collections.abc import Generator
 from contextlib import contextmanager
