@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
+import shlex
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, cast
 
 from invoke import tasks as invoke_tasks
@@ -14,7 +17,7 @@ from invoke.tasks import Task
 
 from ops_tasks.errors import OpsError, StepFailed
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, escape
+from ops_tasks.report.terminal import Terminal, escape, placed
 
 HELP = {
     "plan": "Show what would be done and stop; nothing is changed.",
@@ -47,7 +50,8 @@ def ops_task(
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> None:
             as_json = bool(kwargs.pop("json", False))
-            finish(public or name, as_json, lambda terminal: body(*args, terminal=terminal, **kwargs))
+            stack = str(kwargs.get("stack") or "")
+            finish(public or name, as_json, lambda terminal: body(*args, terminal=terminal, **kwargs), stack)
 
         signature = inspect.Signature([*flags, json_flag])
         vars(run)["__signature__"] = signature
@@ -59,30 +63,34 @@ def ops_task(
     return wrap
 
 
-def finish(name: str, as_json: bool, body: Callable[[Terminal], Document]) -> None:
-    """Run a task's body and leave with its exit code."""
-    terminal = Terminal(json=as_json)
+def finish(name: str, as_json: bool, body: Callable[[Terminal], Document], stack: str = "") -> None:
+    """Run a task's body and leave with its exit code.
+
+    Commands that are told carry the `stack` that was given: pasted from another folder they mean the same one.
+    """
+    place = f" --stack={shlex.quote(str(Path(stack).expanduser().resolve()))}" if stack else ""
+    terminal = Terminal(json=as_json, place=place)
     try:
         document = body(terminal)
     except OpsError as error:
-        _tell(error)
+        _tell(error, place)
         finding = {"reason": error.reason, "way_out": error.way_out}
         document = Document(name, error.status, findings=[finding], exit_code=error.exit_code)
     except OSError as error:
         # Inside an operation the runner has dealt with it: this is a disk that is full before or after one.
-        _tell(StepFailed(str(error)))
+        _tell(StepFailed(str(error)), place)
         document = Document(name, StepFailed.status, findings=[{"reason": str(error), "way_out": ""}])
     except KeyboardInterrupt:
         raise Exit("interrupted; nothing was changed", code=INTERRUPTED) from None
     if as_json:
         from ops_tasks.systems.secrets import redact
 
-        print(redact(document.json()))  # noqa: T201 - the one document this program prints
+        print(redact(placed(document.json(), json.dumps(place)[1:-1])))  # noqa: T201 - the one document this program prints
     if document.code:
         raise Exit(code=document.code)
 
 
-def _tell(error: OpsError) -> None:
+def _tell(error: OpsError, place: str) -> None:
     from rich.console import Console
 
     from ops_tasks.systems.secrets import redact
@@ -90,5 +98,5 @@ def _tell(error: OpsError) -> None:
     console = Console(stderr=True, highlight=False, soft_wrap=True)
     console.print(f"[red]✗[/red] {escape(redact(error.reason))}")
     if error.way_out:
-        console.print(f"  → {escape(redact(error.way_out))}")
+        console.print(f"  → {escape(redact(placed(error.way_out, place)))}")
     sys.stderr.flush()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 import time
 from typing import IO, TYPE_CHECKING
@@ -14,13 +15,15 @@ if TYPE_CHECKING:
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 120
+COMMAND = re.compile(r"\binvoke [a-z][a-z-]*(?:\.[a-z-]+)?(?: [0-9a-f]{6}\b)?(?: --[a-z-]+(?:=[^\s,;()\"\\]+)?)*")
 
 
 class Terminal:
     """Prints for people: on standard output, or on standard error while `--json` has standard output."""
 
-    def __init__(self, *, json: bool = False) -> None:
-        """Choose the stream; nothing is imported before the first print."""
+    def __init__(self, *, json: bool = False, place: str = "") -> None:
+        """Choose the stream; nothing is imported before the first print. `place` is added to commands, see `placed`."""
+        self._place = place
         self._stream: IO[str] = sys.stderr if json else sys.stdout
         self._made: Console | None = None
         self._status: Status | None = None
@@ -39,7 +42,9 @@ class Terminal:
 
     def show(self, renderable: RenderableType = "") -> None:
         """Print a line, table or panel; square brackets are markup only in what the project itself writes."""
-        self.console.print(redact(renderable) if isinstance(renderable, str) else renderable)
+        if isinstance(renderable, str):
+            renderable = redact(placed(renderable, escape(self._place)))
+        self.console.print(renderable)
 
     def step(self, event: str, text: str, seconds: float | None) -> None:
         """Tell one event of a running operation: a live line on a terminal, one line per finished step elsewhere."""
@@ -65,6 +70,11 @@ class Terminal:
         if self._status is not None:
             self._status.stop()
             self._status = None
+
+
+def placed(text: str, place: str) -> str:
+    """Add `place` (` --stack=DIR`, or nothing) to every command of ours in a text, behind its id and flags."""
+    return COMMAND.sub(lambda found: found.group() + place, text) if place else text
 
 
 def escape(text: str) -> str:

@@ -145,7 +145,7 @@ def test_without_a_terminal_and_yes_nothing_is_done(sandbox: Sandbox, task: str)
     before = sandbox.hashes()
     done = sandbox.invoke(task)
     assert done.code == 3
-    assert done.document["findings"][0]["way_out"] == f"invoke {task} --yes"
+    assert done.document["findings"][0]["way_out"] == f"invoke {task} --yes --stack={sandbox.folder}"
     assert sandbox.hashes() == before
 
 

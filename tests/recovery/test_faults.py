@@ -133,7 +133,9 @@ def _mended(broken: Sandbox, fault: Fault, document: dict[str, Any], before: dic
         assert broken.invoke("ops.doctor").document["verdict"]["words"] == "healthy"
         assert broken.differences() == []
         return ["ending the process" if fault.name == "locked" else "making room", "yes", "–"]
-    command = fault.by or document["findings"][0]["way_out"].removeprefix("invoke ").split(" --stack=")[0]
+    command = fault.by or document["findings"][0]["way_out"].removeprefix("invoke ").removesuffix(
+        f" --stack={broken.folder}"
+    )
     mended = broken.invoke(*shlex.split(command), "--yes")
     assert mended.code == 0, mended.err
     assert broken.differences() == []

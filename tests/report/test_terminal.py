@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ops_tasks.operation.plan import Effect, Plan, Refusal, Result, Run, Step
 from ops_tasks.report.plan import show_plan
-from ops_tasks.report.terminal import BARS, Terminal, confirm, size, sparkline
+from ops_tasks.report.terminal import BARS, Terminal, confirm, placed, size, sparkline
 
 
 @settings(deadline=None)
@@ -103,3 +103,26 @@ def test_a_plan_shows_effects_steps_commands_and_refusals(capsys: pytest.Capture
         "→ load it first",
     ):
         assert words in seen
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("Undo: invoke ops.rollback 3f9c2a", "Undo: invoke ops.rollback 3f9c2a --stack=/s"),
+        (
+            "invoke ops.retry 3f9c2a (goes on), or invoke ops.rollback 3f9c2a",
+            "invoke ops.retry 3f9c2a --stack=/s (goes on), or invoke ops.rollback 3f9c2a --stack=/s",
+        ),
+        ("invoke ops.doctor says what is wrong", "invoke ops.doctor --stack=/s says what is wrong"),
+        (
+            "invoke ops.backfill --source=a --start=2026-04-18 --yes",
+            "invoke ops.backfill --source=a --start=2026-04-18 --yes --stack=/s",
+        ),
+        ("look again: invoke db.reset --plan", "look again: invoke db.reset --plan --stack=/s"),
+        ("invoke full-refresh", "invoke full-refresh --stack=/s"),
+        ("kill 123", "kill 123"),
+    ],
+)
+def test_commands_carry_the_stack_that_was_given(text: str, told: str) -> None:
+    assert placed(text, " --stack=/s") == told
+    assert placed(text, "") == text
