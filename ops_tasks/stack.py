@@ -271,6 +271,14 @@ def _check_paths(stack: Stack, raw: dict[str, Any]) -> None:
         if not Path(os.path.normpath(path)).is_relative_to(stack.root):
             place = f"{stack.file}:{_line(raw, keys)}: {'.'.join(['ops', *keys])}"
             raise UsageError(f"{place}: {path} is outside of the root", f"it has to be below {stack.root}")
+        if path.is_symlink():
+            place = f"{stack.file}:{_line(raw, keys)}: {'.'.join(['ops', *keys])}"
+            raise UsageError(f"{place}: {path} is a symbolic link", f"name the file itself: {path.resolve()}")
+        if _device(path) != _device(stack.home):
+            # Putting back renames files, so that it works on a full disk; that does not cross file systems.
+            place = f"{stack.file}:{_line(raw, ['home'])}: ops.home"
+            reason = f"{place}: {stack.home} and {path} are on different file systems"
+            raise UsageError(reason, "snapshots have to lie beside what they are of")
     for name, source in stack.config.sources.items():
         if source.catalog not in stack.databases:
             line = _line(raw, ["sources", name, "catalog"])
@@ -278,9 +286,16 @@ def _check_paths(stack: Stack, raw: dict[str, Any]) -> None:
             raise UsageError(reason, nearest(source.catalog, list(stack.databases)))
 
 
+def _device(path: Path) -> int:
+    """The file system that a path is on, or will be on once it is there."""
+    there = next(one for one in (path, *path.parents) if one.exists())
+    return there.stat().st_dev
+
+
 def _set_paths(stack: Stack) -> list[tuple[Path, list[str]]]:
-    """Every path of the state set with its key: copies of it keep their place relative to the root."""
-    paths = [(path, ["databases", name]) for name, path in stack.databases.items()]
+    """Every path of the state set, and its home, with the key: copies of it keep their place relative to the root."""
+    paths = [(stack.home, ["home"])]
+    paths += [(path, ["databases", name]) for name, path in stack.databases.items()]
     if stack.state_file is not None:
         paths.append((stack.state_file, ["sqlmesh", "state"]))
     if stack.config.dlt is not None:

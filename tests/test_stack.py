@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from datetime import UTC, date, datetime
 from pathlib import Path
 from textwrap import dedent, indent
@@ -242,3 +244,30 @@ def test_without_dlt_there_are_no_folders(tmp_path: Path) -> None:
     text = GOOD.replace("  dlt:\n    pipelines_dir: data/dlt\n", "")
     found = find(write(tmp_path, text))
     assert (found.folders, found.pipeline_dir("ebird")) == ([], None)
+
+
+def test_a_database_that_is_a_link_is_refused_with_the_file_itself(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "elsewhere.duckdb").touch()
+    (tmp_path / "data" / "raw.duckdb").symlink_to(tmp_path / "elsewhere.duckdb")
+    with pytest.raises(UsageError, match=r"invoke.yaml:4: ops.databases.raw: .* is a symbolic link") as refused:
+        stack(tmp_path)
+    assert str(tmp_path / "elsewhere.duckdb") in refused.value.way_out
+
+
+def test_a_home_outside_of_the_root_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="outside of the root"):
+        stack(tmp_path, "home: ../elsewhere")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_home_on_another_file_system_is_refused(tmp_path: Path) -> None:
+    home = tmp_path / ".ops"
+    home.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(home)], check=True)
+    try:
+        with pytest.raises(UsageError, match="are on different file systems"):
+            stack(tmp_path)
+    finally:
+        subprocess.run(["umount", "--lazy", str(home)], check=True)
+    assert stack(tmp_path).home == home
