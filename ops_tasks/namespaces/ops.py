@@ -106,12 +106,21 @@ def backfill(
             return run_plan(found, made, terminal, descriptor, more)
 
 
-@ops_task("retry", public="ops.retry", positional=("operation",), help={"operation": "Id of a stopped operation."})
+@ops_task(
+    "retry",
+    public="ops.retry",
+    positional=("operation",),
+    help={
+        "operation": "Id of a stopped operation (ops.history lists them).",
+        "accept_later_changes": "Go on although somebody else has changed files since it was stopped.",
+    },
+)
 def retry(
     _context: Context,
     operation: str,
     plan: bool = False,
     yes: bool = False,
+    accept_later_changes: bool = False,
     stack: str = "",
     *,
     terminal: Terminal,
@@ -122,6 +131,7 @@ def retry(
     """
     from ops_tasks.report.plan import show_plan
     from ops_tasks.scenarios.registry import rebuild
+    from ops_tasks.scenarios.undo import later_changes
     from ops_tasks.systems.snapshots import free_bytes
 
     found = find(stack)
@@ -133,6 +143,13 @@ def retry(
     refuse_unless_free(found, finishing=operation)
     made = rebuild(found, record)
     show_plan(terminal, made, free_bytes(found), done=record.results)
+    later = later_changes(found, record)
+    if later and not accept_later_changes:
+        reason = f"changed since the operation was stopped: {', '.join(later)}"
+        way = f"invoke ops.rollback {operation} puts it back; --accept-later-changes goes on with them"
+        terminal.show(f"[red]✗[/red] {escape(reason)}")
+        terminal.show(f"  → {way}")
+        return Document("ops.retry", "refused", operation, findings=[{"reason": reason, "way_out": way}])
     if plan:
         return Document("ops.retry", "ok", operation, steps=steps(made, record))
     if not agree(terminal, "Go on?", yes=yes, command=f"invoke ops.retry {operation}"):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from ops_tasks.errors import UsageError, nearest
 
 EVENTS = "journal.jsonl"
 RESERVE = "reserve"
+BEAT, BEAT_SECONDS = "alive", 1.0
 RESERVED_BYTES = 64 * 1024
 ROLLBACK = "rollback_started"
 ENDS = {"succeeded", "refused", "put_back", "rolled_back"}
@@ -67,8 +70,12 @@ class Record:
 
     @property
     def last_at(self) -> datetime:
-        """When the journal was written last."""
-        return datetime.fromisoformat(self.events[-1].at)
+        """When the operation was last alive, by its journal and by its heartbeat."""
+        written = datetime.fromisoformat(self.events[-1].at)
+        beat = self.folder / BEAT
+        if not beat.exists():
+            return written
+        return max(written, datetime.fromtimestamp(beat.stat().st_mtime, UTC))
 
 
 class Journal:
@@ -96,6 +103,26 @@ class Journal:
             (self.folder / RESERVE).unlink(missing_ok=True)
             self._write("\n" + text)
         self._torn = False
+
+    @contextmanager
+    def beating(self) -> Generator[None]:
+        """Show that the operation is alive, for as long as the block runs: a step may take long and write no line."""
+        beat, over = self.folder / BEAT, threading.Event()
+        with suppress(OSError):  # a full disk: the journal's lines have to do
+            beat.touch()
+
+        def show() -> None:
+            while not over.wait(BEAT_SECONDS):
+                with suppress(OSError):
+                    os.utime(beat)
+
+        thread = threading.Thread(target=show, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
     def _write(self, text: str) -> None:
         with (self.folder / EVENTS).open("a", encoding="utf-8") as file:

@@ -53,7 +53,7 @@ def run(
     seconds: dict[str, float] = {}
     told = Run(plan.operation, journal.folder, results, lambda text: say("progress", text, None), held)
     step, began = plan.steps[0], time.monotonic()
-    with _interruptible():
+    with _interruptible(), journal.beating():
         try:
             if done is None:
                 journal.append("planned", task=plan.task, title=plan.title, arguments=dict(plan.arguments))

@@ -61,14 +61,19 @@ def plan_undo(stack: Stack, record: Record) -> Undo:
 def later_changes(stack: Stack, record: Record) -> list[str]:
     """Files of the state set that were changed after the operation's last word.
 
-    A finished operation wrote down every file's hash; a stopped one is judged by the files' modification times.
+    A finished operation wrote down every file's hash; a stopped one is judged by the files' modification times: later
+    than its last sign of life, and than what its dying children may still have written.
     """
     sealed = record.results.get("seal", {}).get("stamps")
     if sealed is not None and record.status == "succeeded":
         now = snapshots.stamps(stack)
         return sorted(path for path in {*sealed, *now} if sealed.get(path) != now.get(path))
+    if record.rollback_begun:  # its own files are half back: there is no way but on
+        return []
     until = (record.last_at + SLACK).timestamp()
-    return [stack.relative(path) for path in stack.duckdb_files if path.exists() and path.stat().st_mtime > until]
+    files = [name for path in stack.duckdb_files for name in (path, path.with_name(f"{path.name}.wal"))]
+    files += [file for folder in stack.folders for file in sorted(folder.rglob("*")) if file.is_file()]
+    return [stack.relative(path) for path in files if path.exists() and path.stat().st_mtime > until]
 
 
 def undo(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -186,3 +187,25 @@ def test_lines_are_json_lines(tmp_path: Path) -> None:
     file = write(tmp_path, "abc123", "planned", "started:a").folder / journals.EVENTS
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert [sorted(line) for line in lines] == [["at", "data", "event", "step"]] * 2
+
+
+def test_a_beating_operation_was_alive_later_than_its_last_line(tmp_path: Path) -> None:
+    journal = Journal(operations(tmp_path) / "abc123")
+    journal.append("planned", task="t", title="x", arguments={})
+    beat = journal.folder / "alive"
+    with journal.beating():
+        assert beat.exists()
+        os.utime(beat, (4_000_000_000, 4_000_000_000))
+    assert read(tmp_path, "abc123").last_at.timestamp() == 4_000_000_000
+
+
+def test_an_operation_beats_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops_tasks.operation.journal.BEAT_SECONDS", 0.01)
+    journal = Journal(tmp_path / "abc123")
+    beat = journal.folder / "alive"
+    with journal.beating():
+        os.utime(beat, (1, 1))
+        until = time.monotonic() + 10
+        while beat.stat().st_mtime == 1 and time.monotonic() < until:
+            time.sleep(0.005)
+    assert beat.stat().st_mtime > 1
