@@ -1,4 +1,4 @@
-"""The rehearsal: a real stack gets a bad ingest window, is diagnosed, backfilled, validated, killed, rolled back."""
+"""The rehearsal: a real stack gets a bad ingest window and a rotten file, is diagnosed, mended, killed, rolled back."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Stage:
 
 
 def run(folder: Path | None, say: Callable[[str], None]) -> list[Stage]:
-    """Rehearse scenario 2 on a stack of its own in `folder` (default: a temporary one, removed afterwards).
+    """Rehearse a bad window and a blown database on a stack of its own in `folder` (default: one that is removed again).
 
     Raises `SandboxError`, naming the stage, as soon as something is not as it should be.
     """
@@ -69,6 +69,12 @@ def _rehearse(folder: Path, say: Callable[[str], None]) -> list[Stage]:
         stage("ops.rollback", lambda: _rollback(folder, held))
         stage("a second backfill is killed during the restatement", lambda: _killed(folder, held))
         stage("ops.retry goes on where it was killed", lambda: _retry(folder, held))
+        stage(
+            "a byte of the marts flips: ops.doctor names the block, the table, the way out", lambda: _rot(folder, held)
+        )
+        stage("ops.rebuild", lambda: _rebuild(folder, held))
+        stage("ops.doctor finds nothing any more", lambda: _well(folder))
+        stage("ops.rollback brings even the broken file back", lambda: _broken_again(folder, held))
     finally:
         server.stop(folder)
     say("\n   seconds  stage")
@@ -155,6 +161,36 @@ def _retry(folder: Path, held: dict[str, Any]) -> str:
     _invoke(folder, 0, "ops.retry", held["killed"], "--yes")
     _true(folder)
     return "truth reached"
+
+
+def _rot(folder: Path, held: dict[str, Any]) -> str:
+    breaks.apply("flip-bytes", folder)
+    server.start(folder)
+    held["rotten"] = _hashes(folder)
+    document = _invoke(folder, 1, "ops.doctor")
+    first = document["findings"][0]
+    _expect(document["verdict"]["cause"] == "bit-rot", f"the verdict is {document['verdict']['words']}")
+    _expect(first["way_out"].startswith("invoke ops.rebuild"), f"the way out is {first['way_out']}")
+    _expect(_hashes(folder) == held["rotten"], "looking changed a file")
+    return str(first["evidence"])
+
+
+def _rebuild(folder: Path, held: dict[str, Any]) -> str:
+    document = _invoke(folder, 0, "ops.rebuild", "--yes")
+    held["rebuilt"] = document["operation"]
+    _true(folder)
+    return "the marts are made again, their histories taken over, truth reached"
+
+
+def _well(folder: Path) -> str:
+    document = _invoke(folder, 0, "ops.doctor")
+    return f"{len(document['probes'])} probes, {document['verdict']['words']}"
+
+
+def _broken_again(folder: Path, held: dict[str, Any]) -> str:
+    _invoke(folder, 0, "ops.rollback", held["rebuilt"], "--yes")
+    _expect(_hashes(folder) == held["rotten"], "files differ from before the rebuild")
+    return "every file is byte-identical to before the rebuild"
 
 
 def _invoke(folder: Path, code: int, *words: str) -> dict[str, Any]:

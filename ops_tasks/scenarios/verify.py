@@ -127,7 +127,7 @@ def drift(stack: Stack, say: Say, shared: Worker | None = None) -> Verdict:
     findings = tuple(
         finding(
             f"{problem['environment']}: {problem['model']}: {problem['detail']} ({problem['object']})",
-            "invoke ops.doctor",
+            "invoke ops.repair-state",
             **problem,
         )
         for problem in problems
