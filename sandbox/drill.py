@@ -35,7 +35,7 @@ class Stage:
 
 
 def run(folder: Path | None, say: Callable[[str], None]) -> list[Stage]:
-    """Rehearse a bad window and a blown database on a stack of its own in `folder` (default: one that is removed again).
+    """Rehearse a bad window and a blown database on a stack of its own in `folder` (default: one that is removed).
 
     Raises `SandboxError`, naming the stage, as soon as something is not as it should be.
     """
@@ -69,9 +69,7 @@ def _rehearse(folder: Path, say: Callable[[str], None]) -> list[Stage]:
         stage("ops.rollback", lambda: _rollback(folder, held))
         stage("a second backfill is killed during the restatement", lambda: _killed(folder, held))
         stage("ops.retry goes on where it was killed", lambda: _retry(folder, held))
-        stage(
-            "a byte of the marts flips: ops.doctor names the block, the table, the way out", lambda: _rot(folder, held)
-        )
+        stage("a byte of the marts flips: ops.doctor names block, table and way out", lambda: _rot(folder, held))
         stage("ops.rebuild", lambda: _rebuild(folder, held))
         stage("ops.doctor finds nothing any more", lambda: _well(folder))
         stage("ops.rollback brings even the broken file back", lambda: _broken_again(folder, held))
