@@ -182,7 +182,8 @@ class Worker:
 
     def _died(self) -> StepFailed:
         if self._process.returncode is None:
-            os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
+            with suppress(ChildProcessError):  # the one who found it late has reaped it meanwhile
+                os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT)
             self.kill()  # it has ended, what it has started may not have
         code = self._process.wait()
         self._reader.join(timeout=5)
