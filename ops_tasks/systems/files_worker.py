@@ -8,44 +8,25 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import shutil
-import struct
-from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from ops_tasks.errors import Busy, StepFailed
+from ops_tasks.errors import StepFailed
 from ops_tasks.systems.block_scan import HEADERS, Scan, scan
 from ops_tasks.systems.copying import copy, sha256
+from ops_tasks.systems.record_locks import exclusive, opened, shared
+from ops_tasks.systems.record_locks import holders as holders
 from ops_tasks.systems.worker_main import progress
 
-FLOCK = "hhqqi"  # struct flock of 64-bit Linux: type, whence, start, length, pid
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
 CONSUMED = "consumed.json"
-
-
-def holders(files: list[str]) -> list[dict[str, Any]]:
-    """Return `{file, pid, command}` for every file on which another process holds a record lock (DuckDB takes one)."""
-    found: list[dict[str, Any]] = []
-    for file in files:
-        try:
-            descriptor = os.open(file, os.O_RDWR)
-        except FileNotFoundError:
-            continue
-        try:
-            pid = _holder(descriptor)
-        finally:
-            os.close(descriptor)
-        if pid is not None:
-            found.append({"file": file, "pid": pid, "command": _command(pid)})
-    return found
 
 
 def copy_set(
@@ -62,7 +43,7 @@ def copy_set(
     base, into = Path(root), Path(target)
     linked = {name for path in links or () for name in (path, f"{path}.wal")}
     with contextlib.ExitStack() as stack:
-        sources = [(path, stack.enter_context(_shared(base / path))) for path in files if (base / path).exists()]
+        sources = [(path, stack.enter_context(shared(base / path))) for path in files if (base / path).exists()]
         jobs: list[tuple[str, int | None, str]] = [(path, descriptor, "duckdb") for path, descriptor in sources]
         jobs += [(f"{path}.wal", None, "wal") for path, _ in sources if (base / f"{path}.wal").exists()]
         for folder in folders:
@@ -72,12 +53,12 @@ def copy_set(
         def take(job: tuple[str, int | None, str]) -> dict[str, Any]:
             path, descriptor, kind = job
             if path in linked and _link(base / path, into / path):
-                with contextlib.nullcontext(descriptor) if descriptor is not None else _opened(base / path) as opened:
-                    return _entry(opened, path, kind, os.fstat(opened).st_size, sha256(opened))
+                with contextlib.nullcontext(descriptor) if descriptor is not None else opened(base / path) as source:
+                    return _entry(source, path, kind, os.fstat(source).st_size, sha256(source))
             if descriptor is not None:
                 return _copy(descriptor, into / path, path, kind)
-            with _opened(base / path) as opened:  # only now: dlt keeps more files than a process may have open
-                return _copy(opened, into / path, path, kind)
+            with opened(base / path) as source:  # only now: dlt keeps more files than a process may have open
+                return _copy(source, into / path, path, kind)
 
         with ThreadPoolExecutor(max_workers=2) as pool:
             largest = sorted(jobs, key=lambda job: (base / job[0]).stat().st_size, reverse=True)
@@ -99,7 +80,7 @@ def retire(root: str, folder: str, paths: list[str]) -> list[str]:
     present = [path for path in paths if (base / path).exists()]
     with contextlib.ExitStack() as stack:
         databases = {path.removesuffix(".wal") for path in present}
-        locked = {path: stack.enter_context(_exclusive(base / path)) for path in databases if (base / path).is_file()}
+        locked = {path: stack.enter_context(exclusive(base / path)) for path in databases if (base / path).is_file()}
         for path in present:
             whole = sorted((base / path).rglob("*")) if (base / path).is_dir() else [base / path]
             for name in (file.relative_to(base).as_posix() for file in whole if file.is_file()):
@@ -122,14 +103,14 @@ def place(root: str, source: str, sha256: str, target: str) -> dict[str, Any]:
     done: list[str] = []
     with contextlib.ExitStack() as stack:
         if live.exists():
-            stack.enter_context(_exclusive(live))
+            stack.enter_context(exclusive(live))
         for suffix in (".wal", ""):  # the log first: beside the old file it would be another one's
             given, fresh = Path(f"{source}{suffix}"), _fresh(Path(f"{live}{suffix}"))
             if not given.exists():
                 Path(f"{live}{suffix}").unlink(missing_ok=True)
                 continue
-            with _opened(given) as opened:
-                entry = _copy(opened, fresh, f"{target}{suffix}", "placed")
+            with opened(given) as reading:
+                entry = _copy(reading, fresh, f"{target}{suffix}", "placed")
             if not suffix and entry["sha256"] != sha256:
                 fresh.unlink()
                 raise StepFailed(f"{source} has changed since the plan was made", "plan it again")
@@ -201,7 +182,7 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
         for path in folders:
             wanted |= {e["path"]: e for e in manifest["files"] if e["path"].startswith(f"{path}/")}
     with contextlib.ExitStack() as stack:
-        locked = {path: stack.enter_context(_exclusive(base / path)) for path in live if (base / path).exists()}
+        locked = {path: stack.enter_context(exclusive(base / path)) for path in live if (base / path).exists()}
         extra = [f"{path}.wal" for path in live] + live
         for path in folders:
             extra += [p.relative_to(base).as_posix() for p in (base / path).rglob("*") if p.is_file()]
@@ -247,10 +228,10 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
 
 def _unlink_shared(store: Path, base: Path, paths: list[str]) -> None:
     """What the snapshot had only linked is live again: the next write would change the snapshot, so it is used up."""
-    shared = [path for path in paths if (store / path).exists() and (store / path).samefile(base / path)]
-    if shared:
+    linked = [path for path in paths if (store / path).exists() and (store / path).samefile(base / path)]
+    if linked:
         _write_json(store.parent / CONSUMED, {"by": "a restore of what it had linked"})
-    for path in shared:
+    for path in linked:
         (store / path).unlink()
 
 
@@ -287,58 +268,6 @@ def scan_files(files: list[str]) -> dict[str, Any]:
     return found
 
 
-def _holder(descriptor: int) -> int | None:
-    """PID of a process whose record lock conflicts with a write lock of ours, by F_GETLK."""
-    asked = struct.pack(FLOCK, fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)
-    kind, _, _, _, pid = struct.unpack(FLOCK, fcntl.fcntl(descriptor, fcntl.F_GETLK, asked))
-    return None if kind == fcntl.F_UNLCK else pid
-
-
-def _command(pid: int) -> str:
-    import psutil
-
-    try:
-        return " ".join(psutil.Process(pid).cmdline())[:200]
-    except psutil.Error:
-        return "unknown"
-
-
-@contextlib.contextmanager
-def _opened(path: Path, flags: int = os.O_RDONLY) -> Generator[int]:
-    descriptor = os.open(path, flags | os.O_NOFOLLOW if not path.is_symlink() else flags)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
-
-
-@contextlib.contextmanager
-def _shared(path: Path) -> Generator[int]:
-    """Keep writers out while readers may stay."""
-    with _opened(path, os.O_RDWR) as descriptor:
-        _lock(descriptor, fcntl.LOCK_SH, path)
-        yield descriptor
-
-
-@contextlib.contextmanager
-def _exclusive(path: Path) -> Generator[int]:
-    """Keep everybody out; released when the renamed file's descriptor is closed."""
-    with _opened(path, os.O_RDWR) as descriptor:
-        _lock(descriptor, fcntl.LOCK_EX, path)
-        yield descriptor
-
-
-def _lock(descriptor: int, kind: int, path: Path) -> None:
-    try:
-        fcntl.lockf(descriptor, kind | fcntl.LOCK_NB)
-    except OSError as error:
-        if error.errno not in (errno.EACCES, errno.EAGAIN):
-            raise
-        pid = _holder(descriptor)
-        who = f"PID {pid}, {_command(pid)}" if pid else "another process"
-        raise Busy(f"{path.name} is held by {who}", "stop that process and try again") from None
-
-
 def _link(source: Path, target: Path) -> bool:
     """Give a file a second name; False where the file system cannot."""
     target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -373,8 +302,8 @@ def _sha256_of(path: Path, descriptor: int | None = None) -> str | None:
     if descriptor is not None:
         return sha256(descriptor)
     try:
-        with _opened(path) as opened:
-            return sha256(opened)
+        with opened(path) as descriptor:
+            return sha256(descriptor)
     except FileNotFoundError:
         return None
 
@@ -392,7 +321,7 @@ def _verify(path: Path, entry: dict[str, Any]) -> list[str]:
     name = entry["path"]
     if not path.is_file():
         return [f"{name} is missing"]
-    with _opened(path) as descriptor:
+    with opened(path) as descriptor:
         size = os.fstat(descriptor).st_size
         if size != entry["size"]:
             return [f"{name} has {size} bytes instead of {entry['size']}"]
@@ -436,7 +365,7 @@ def _stage(store: Path, base: Path, entries: list[dict[str, Any]], moving: bool 
             progress(f"bringing back {entry['path']}")
             made.append(fresh)
             try:
-                with _opened(stored) as source:
+                with opened(stored) as source:
                     return "ready" if copy(source, fresh, entry["path"])[1] == entry["sha256"] else "damaged"
             except OSError as error:
                 fresh.unlink(missing_ok=True)

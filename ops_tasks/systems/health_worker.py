@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ops_tasks.systems.block_scan import Scan, scan
-from ops_tasks.systems.files_worker import holders
+from ops_tasks.systems.record_locks import holders
 from ops_tasks.systems.worker_main import progress
 
 AGAIN, PAUSE = 5, 0.2
