@@ -1,7 +1,7 @@
 """Record locks: the kind that DuckDB takes on its files. Who has one, and how to have one oneself.
 
-Closing any descriptor of a file drops every record lock that this process has on it: none of this belongs into a process
-with a DuckDB connection.
+Closing any descriptor of a file drops every record lock that this process has on it: none of this belongs into a
+process with a DuckDB connection.
 """
 
 from __future__ import annotations
