@@ -217,8 +217,8 @@ def lacking(
     """First and last day that the state claims and a time-range table does not have, and the evidence.
 
     An older warehouse under a newer state has every table by name: only the rows give it away. The model's own query
-    is asked for the days after the last one that the table has; where what it reads is as old, the raw tables are
-    (`raw`: quoted name -> date column). A source that is merely late has nothing there either.
+    is asked for the days that the table does not have; where what it reads is as old, the raw tables are (`raw`: quoted
+    name -> date column). A source that is merely late has nothing there either.
     """
     column = getattr(snapshot.model, "time_column", None)
     if column is None or not snapshot.intervals or not snapshot.model.kind.is_incremental_by_time_range:
@@ -227,11 +227,16 @@ def lacking(
     there = _days(context, table, column.column.name)
     last = max(there, default="")
     start = max(first, (date.fromisoformat(last) + timedelta(days=1)).isoformat()) if last else first
+    expected = {day for day in _raw_days(context, snapshot, environment, raw) if first <= day <= claimed}
+    if holes := sorted(day for day in expected - there if day < start):
+        # Only days that the model's own query has rows of are lacking: it may leave some out on purpose.
+        made = _query_days(context, snapshot, environment, column.column.name, (holes[0], holes[-1]))
+        if lost := sorted(made & set(holes)):
+            return lost[0], claimed, f"{len(lost)} days in between"
     if start > claimed:
         return None
-    if lost := _rows_between(context, snapshot, environment, column.column.name, (start, claimed)):
-        return start, claimed, f"{lost} rows"
-    expected = {day for day in _raw_days(context, snapshot, environment, raw) if first <= day <= claimed}
+    if made := _query_days(context, snapshot, environment, column.column.name, (start, claimed)):
+        return min(made), claimed, f"{len(made)} days that its query has rows of"
     ahead = sorted(day for day in expected if day >= start)
     before = sorted(day for day in expected if day < start)[-LOOK_BACK:]
     # A model that has had rows whenever all of its raw tables had some is expected to go on like that.
@@ -288,8 +293,8 @@ def _behind(
     ]
 
 
-def _rows_between(context: Context, snapshot: Snapshot, environment: str, column: str, days: tuple[str, str]) -> int:
-    """How many rows the model's query has for these days, both inclusive."""
+def _query_days(context: Context, snapshot: Snapshot, environment: str, column: str, days: tuple[str, str]) -> set[str]:
+    """Which of these days, both inclusive, the model's query has rows of."""
     warehouse: Any = context.engine_adapter
     query = snapshot.model.render_query_or_raise(
         start=days[0],
@@ -300,8 +305,8 @@ def _rows_between(context: Context, snapshot: Snapshot, environment: str, column
     )
     day = exp.cast(exp.column(column, table="q", quoted=True), "date")
     between = day.between(exp.cast(exp.Literal.string(days[0]), "date"), exp.cast(exp.Literal.string(days[1]), "date"))
-    counted = exp.select("count(*)").from_(query.subquery("q")).where(between)
-    return int(warehouse.fetchall(counted)[0][0])
+    asked = exp.select(exp.cast(day, "text")).distinct().from_(query.subquery("q")).where(between)
+    return {str(found) for (found,) in warehouse.fetchall(asked)}
 
 
 def _unique(problems: list[Drift]) -> list[Drift]:

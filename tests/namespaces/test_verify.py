@@ -205,6 +205,12 @@ def test_a_failing_audit_is_named(sandbox: Sandbox) -> None:
             "which the state says are computed",
             id="an-older-warehouse-under-a-newer-state",
         ),
+        pytest.param(
+            "DELETE FROM {table} WHERE day_date = (SELECT min(day_date) + 5 FROM {table})",
+            "behind_state",
+            "it lacks 1 days in between",
+            id="a-day-in-the-middle",
+        ),
     ],
 )
 def test_drift_is_found(sandbox: Sandbox, damage: str, kind: str, words: str) -> None:
