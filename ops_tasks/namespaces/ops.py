@@ -112,7 +112,7 @@ def backfill(
     positional=("operation",),
     help={
         "operation": "Id of a stopped operation (ops.history lists them).",
-        "accept_later_changes": "Go on although somebody else has changed files since it was stopped.",
+        "accept_later_changes": "Go on although others have changed files since; they are kept in a snapshot.",
     },
 )
 def retry(
@@ -131,7 +131,7 @@ def retry(
     """
     from ops_tasks.report.plan import show_plan
     from ops_tasks.scenarios.registry import rebuild
-    from ops_tasks.scenarios.undo import later_changes
+    from ops_tasks.scenarios.undo import keep_later, later_changes
     from ops_tasks.systems.snapshots import free_bytes
 
     found = find(stack)
@@ -156,6 +156,9 @@ def retry(
         return Document("ops.retry", "refused", operation, findings=[{"reason": "not confirmed", "way_out": ""}])
     with lock.held(found.home, "ops.retry", operation) as descriptor:
         refuse_changed(found, record)
+        if later:
+            kept = keep_later(found, record, lambda text: terminal.step("progress", text, None), (descriptor,))
+            terminal.show(f"[green]✓[/green] everything as it was found is kept: {escape(kept)}")
         return run_plan(found, made, terminal, descriptor, {}, record)
 
 

@@ -126,9 +126,9 @@ def _load_in_place(stack: Stack, found: Facts, reload: Reload, hands: Crew, run:
     pipeline = stack.pipeline_dir(reload.source)
     only = [stack.relative(raw)] + ([stack.relative(pipeline)] if pipeline is not None else [])
     loaded = run.folder / LOADED / reload.source
-    shutil.rmtree(loaded, ignore_errors=True)
     _reset(stack, found, hands, run, run.folder / DISCARDED, only)
-    shutil.rmtree(run.folder / DISCARDED, ignore_errors=True)
+    for leftover in (loaded, run.folder / DISCARDED):  # of an earlier try, gone only once the set is back
+        shutil.rmtree(leftover, ignore_errors=True)
     dated = [asdict(table) for table in reload.dated]
     hands.call("duck", "raw:delete", raw=str(raw), dataset=reload.dataset, tables=dated, **_days(found))
     name = warm_load(stack, reload.source, found.window, hands)

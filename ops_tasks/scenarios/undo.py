@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ops_tasks.errors import Refused, StepFailed, Stopped
-from ops_tasks.operation.journal import Journal, Record
+from ops_tasks.operation.journal import Journal, Record, new_id
 from ops_tasks.operation.runner import deaf
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
@@ -61,8 +61,10 @@ def plan_undo(stack: Stack, record: Record) -> Undo:
 def later_changes(stack: Stack, record: Record) -> list[str]:
     """Files of the state set that were changed after the operation's last word.
 
-    A finished operation wrote down every file's hash; a stopped one is judged by the files' modification times: later
-    than its last sign of life, and than what its dying children may still have written.
+    A finished operation wrote down every file's hash. A stopped one is judged by the times at which files were written
+    or put in place (an old copy moved in keeps its own age): later than its last sign of life, and than what its dying
+    children may still have written. So a change within `SLACK` of the kill is taken for the operation's own, a file
+    that was deleted is not seen, and a stack that was copied as a whole looks changed.
     """
     sealed = record.results.get("seal", {}).get("stamps")
     if sealed is not None and record.status == "succeeded":
@@ -73,7 +75,22 @@ def later_changes(stack: Stack, record: Record) -> list[str]:
     until = (record.last_at + SLACK).timestamp()
     files = [name for path in stack.duckdb_files for name in (path, path.with_name(f"{path.name}.wal"))]
     files += [file for folder in stack.folders for file in sorted(folder.rglob("*")) if file.is_file()]
-    return [stack.relative(path) for path in files if path.exists() and path.stat().st_mtime > until]
+    return [stack.relative(path) for path in files if path.exists() and _touched(path) > until]
+
+
+def _touched(path: Path) -> float:
+    told = path.stat()
+    return max(told.st_mtime, told.st_ctime)
+
+
+def keep_later(stack: Stack, record: Record, say: Callable[[str], None], held: tuple[int, ...]) -> str:
+    """Snapshot the set as it is found, damage included, before a retry goes over what others wrote; returns its name.
+
+    Were the retry to fail, the operation's own snapshot would be put back, and what others wrote be lost.
+    """
+    name = f"pre_retry_{record.operation}_{new_id()}"
+    why = f"changes by others, found before operation {record.operation} was retried"
+    return snapshots.create(stack, name, why=why, say=say, held=held, links=()).name
 
 
 def undo(
