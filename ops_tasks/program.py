@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from invoke.collection import Collection
+from invoke.exceptions import Exit, ParseError
 from invoke.program import Program
 
 from ops_tasks import __version__
+from ops_tasks.errors import UsageError
 from ops_tasks.namespaces import ns
 
 SHORT = "ops"
@@ -33,6 +37,28 @@ def namespace(plugin: Collection) -> Collection:
     return cast("Collection", root)
 
 
+class Ops(Program):
+    """Invoke's program, with this project's exit codes: a command line that is wrong ends with 2, not with 1."""
+
+    def parse_core(self, argv: list[str] | None) -> None:
+        """Parse the program's own flags."""
+        with _usage():
+            super().parse_core(argv)
+
+    def parse_tasks(self) -> None:
+        """Parse the tasks and their flags."""
+        with _usage():
+            super().parse_tasks()
+
+
+@contextmanager
+def _usage() -> Generator[None]:
+    try:
+        yield
+    except ParseError as error:
+        raise Exit(f"✗ {error}", code=UsageError.exit_code) from None
+
+
 def main() -> None:
     """Run the command line."""
-    Program(name="ops", binary="ops", binary_names=["ops"], version=__version__, namespace=namespace(ns)).run()
+    Ops(name="ops", binary="ops", binary_names=["ops"], version=__version__, namespace=namespace(ns)).run()

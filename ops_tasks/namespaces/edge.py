@@ -16,6 +16,7 @@ from invoke.exceptions import Exit
 from invoke.tasks import Task
 
 from ops_tasks.errors import OpsError, StepFailed
+from ops_tasks.namespaces.traces import trace
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape, placed
 
@@ -72,22 +73,35 @@ def finish(name: str, as_json: bool, body: Callable[[Terminal], Document], stack
     terminal = Terminal(json=as_json, place=place)
     try:
         document = body(terminal)
-    except OpsError as error:
-        _tell(error, place)
-        finding = {"reason": error.reason, "way_out": error.way_out}
-        document = Document(name, error.status, findings=[finding], exit_code=error.exit_code)
-    except OSError as error:
-        # Inside an operation the runner has dealt with it: this is a disk that is full before or after one.
-        _tell(StepFailed(str(error)), place)
-        document = Document(name, StepFailed.status, findings=[{"reason": str(error), "way_out": ""}])
     except KeyboardInterrupt:
-        raise Exit("interrupted; nothing was changed", code=INTERRUPTED) from None
+        # While an operation runs an interruption is the runner's, and while one is rolled back nobody listens.
+        told = OpsError("interrupted; nothing was changed")
+        _tell(told, place)
+        document = Document(name, told.status, findings=[{"reason": told.reason, "way_out": ""}], exit_code=INTERRUPTED)
+    except Exit:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever it was, it is one line and an exit code
+        told = _expected(error, stack)
+        _tell(told, place)
+        # Inside an operation the runner has dealt with it: this failed before or after one, and put nothing back.
+        status, code = ("error", None) if isinstance(told, StepFailed) else (told.status, told.exit_code)
+        document = Document(name, status, findings=[{"reason": told.reason, "way_out": told.way_out}], exit_code=code)
     if as_json:
         from ops_tasks.systems.secrets import redact
 
         print(redact(placed(document.json(), json.dumps(place)[1:-1])))  # noqa: T201 - the one document this program prints
     if document.code:
         raise Exit(code=document.code)
+
+
+def _expected(error: Exception, stack: str) -> OpsError:
+    """What an error is in words; one that nobody has foreseen leaves its stack trace in a file."""
+    if isinstance(error, OpsError):
+        return error
+    if isinstance(error, OSError):
+        return StepFailed(str(error))
+    what = f"{type(error).__name__}: {error}".splitlines()[0]
+    return OpsError(f"internal error: {what}", f"details in {trace(error, stack)}")
 
 
 def _tell(error: OpsError, place: str) -> None:

@@ -6,6 +6,7 @@ import json
 import os
 import secrets
 import threading
+import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from ops_tasks.errors import UsageError, nearest
 
 EVENTS = "journal.jsonl"
 RESERVE = "reserve"
+TRACE = "trace.log"
 BEAT, BEAT_SECONDS = "alive", 1.0
 RESERVED_BYTES = 64 * 1024
 ROLLBACK = "rollback_started"
@@ -103,6 +105,12 @@ class Journal:
             (self.folder / RESERVE).unlink(missing_ok=True)
             self._write("\n" + text)
         self._torn = False
+
+    def trace(self, error: BaseException) -> None:
+        """Write an error's stack trace beside the journal; on a full disk its line in the journal has to do."""
+        text = self._redact("".join(traceback.format_exception(error)))
+        with suppress(OSError), (self.folder / TRACE).open("a", encoding="utf-8") as file:
+            file.write(text)
 
     @contextmanager
     def beating(self) -> Generator[None]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import time
-import traceback
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -122,11 +121,7 @@ def _words(error: BaseException, journal: Journal) -> tuple[str, str]:
         return error.reason, error.way_out
     if isinstance(error, (KeyboardInterrupt, Interrupted)):
         return f"interrupted{f' by {error}' if str(error) else ''}", ""
-    try:
-        with (journal.folder / "trace.log").open("a", encoding="utf-8") as file:
-            traceback.print_exception(error, file=file)
-    except OSError:
-        pass  # a full disk: the one-line reason has to do
+    journal.trace(error)
     return f"{type(error).__name__}: {error}", ""
 
 

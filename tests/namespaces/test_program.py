@@ -57,6 +57,14 @@ def test_ops_works_where_there_is_no_tasks_py(tmp_path: Path) -> None:
     assert "no invoke.yaml with an 'ops:' section" in done.stderr
 
 
+@pytest.mark.parametrize("words", [["nonsense"], ["retry"], ["rollback"], ["history", "--nonsense"], ["--nonsense"]])
+def test_a_wrong_command_line_is_a_usage_error(words: list[str], tmp_path: Path) -> None:
+    done = run(*OPS, *words, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("✗ ")
+    assert words[-1] in done.stderr
+
+
 def test_a_tasks_py_needs_one_import(tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text("from ops_tasks import ns\n", encoding="utf-8")
     done = run(*INVOKE, "--list", cwd=tmp_path)

@@ -117,6 +117,15 @@ def test_a_failure_before_the_snapshot_puts_nothing_back(stage: Stage) -> None:
     assert "ValueError: odd" in (record.folder / "trace.log").read_text()
 
 
+def test_a_trace_is_written_redacted(stage: Stage) -> None:
+    plan = stage.plan(stage.step("look", raises=ValueError("s3cr3t")), stage.step("snapshot"))
+    folder = operations(stage.home) / "abc123"
+    runner.run(plan, Journal(folder, lambda text: text.replace("s3cr3t", "***")), say=lambda *_: None)
+    trace = (folder / "trace.log").read_text(encoding="utf-8")
+    assert "ValueError: ***" in trace
+    assert "s3cr3t" not in trace
+
+
 def test_a_failing_snapshot_puts_nothing_back(stage: Stage) -> None:
     outcome = stage.run(stage.plan(stage.step("snapshot", raises=StepFailed("no", "buy a disk")), stage.step("work")))
     assert "put back" not in stage.seen
