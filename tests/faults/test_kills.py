@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.faults.both_ways import check_both, kill_at, wait_for_workers
+
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
 
@@ -45,31 +47,11 @@ def broken(sandbox: Sandbox) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize(("event", "step"), BOUNDARIES)
-def test_killed_at_a_boundary_and_rolled_back(sandbox: Sandbox, event: str, step: str) -> None:
+def test_killed_at_a_boundary_both_ways_out_work(sandbox: Sandbox, event: str, step: str) -> None:
     words = broken(sandbox)
     before = sandbox.hashes()
-
-    assert sandbox.killed(event, step, *words).code == -signal.SIGKILL
-
-    operation = sandbox.last_operation()
-    assert operation["status"] == "stopped"
-    undone = sandbox.invoke("ops.rollback", operation["operation"], "--yes")
-    assert undone.code == 0, undone.err
-    assert sandbox.hashes() == before
-    assert sandbox.last_operation()["status"] == "rolled_back"
-
-
-@pytest.mark.parametrize(("event", "step"), BOUNDARIES)
-def test_killed_at_a_boundary_and_retried(sandbox: Sandbox, event: str, step: str) -> None:
-    words = broken(sandbox)
-
-    assert sandbox.killed(event, step, *words).code == -signal.SIGKILL
-
-    operation = sandbox.last_operation()["operation"]
-    retried = sandbox.invoke("ops.retry", operation, "--yes")
-    assert retried.code == 0, retried.err
-    assert sandbox.differences() == []
-    assert sandbox.last_operation()["status"] == "succeeded"
+    kill_at(sandbox, event, step, *words)
+    check_both(sandbox, before)
 
 
 def test_a_stopped_operation_blocks_the_next_one(sandbox: Sandbox) -> None:
@@ -140,10 +122,7 @@ def test_no_worker_outlives_a_killed_operation(sandbox: Sandbox) -> None:
 
     kill_when(sandbox, words, lambda: any(sandbox.folder.glob(".ops/operations/*/staging/ebird/dlt/*")))
 
-    until = time.monotonic() + PATIENCE
-    while workers(sandbox) and time.monotonic() < until:
-        time.sleep(0.05)
-    assert workers(sandbox) == []
+    wait_for_workers(sandbox.folder)
 
 
 def test_a_rollback_that_is_killed_can_be_run_again(sandbox: Sandbox) -> None:
@@ -193,18 +172,3 @@ def journal_has(sandbox: Sandbox, step: str) -> bool:
     """Whether any journal says that `step` has begun."""
     journals = sandbox.folder.glob(".ops/operations/*/journal.jsonl")
     return any(f'"event": "started", "step": "{step}"' in journal.read_text() for journal in journals)
-
-
-def workers(sandbox: Sandbox) -> list[int]:
-    """Worker processes whose working directory is in the stack."""
-    found: list[int] = []
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            cwd, words = (entry / "cwd").readlink(), (entry / "cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"worker_main" in words and cwd.is_relative_to(sandbox.folder):
-            found.append(int(entry.name))
-    return found
