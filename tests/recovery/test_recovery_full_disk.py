@@ -1,0 +1,80 @@
+"""The disk is full from a step on: everything is put back, the broken files included, or the recovery gets through."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox import breaks, stacks
+from sandbox.api.server import serve
+from tests.conftest import ROOT, Sandbox, finish
+
+RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[str]]] = {
+    "marts": (
+        ("flip-bytes", {"file": "databox"}),
+        ("ops.rebuild", "--yes"),
+        ["snapshot", "quarantine", "history", "mend", "contracts", "seal"],
+    ),
+    "raw": (("flip-bytes", {"file": "raw_ebird"}), ("ops.rebuild", "--yes"), ["bring 0", "load ebird"]),
+    "state": (("lost-state", {}), ("ops.rebuild", "--yes"), ["begin"]),
+    "restore": (
+        ("zero-file", {"file": "databox"}),
+        ("ops.restore", "--snapshot=nightly", "--yes"),
+        ["snapshot", "bring 0", "drift"],
+    ),
+}
+CASES = [(name, step) for name, (_, _, steps) in RECOVERIES.items() for step in steps]
+
+
+@pytest.fixture(scope="module")
+def kept(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A loaded stack that has a verified snapshot."""
+    folder = stacks.copy(loaded, tmp_path_factory.mktemp("kept") / "stack")
+    taken = Sandbox(folder).invoke("snapshot.create", "--name=nightly")
+    assert taken.code == 0, taken.err
+    return folder
+
+
+@pytest.fixture
+def small_disk(kept: Path, tmp_path: Path) -> Iterator[Sandbox]:
+    """A copy of it on a disk of 96 MB."""
+    mount = tmp_path / "disk"
+    mount.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(mount)], check=True)
+    try:
+        folder = stacks.copy(kept, mount / "stack")
+        shutil.copytree(kept / ".ops", folder / ".ops", dirs_exist_ok=True)
+        with serve(folder):
+            yield Sandbox(folder)
+    finally:
+        subprocess.run(["umount", "--lazy", str(mount)], check=True)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+@pytest.mark.parametrize(("name", "step"), CASES, ids=[f"{name}-{step.replace(' ', '-')}" for name, step in CASES])
+def test_the_disk_is_full_from_a_step_on(small_disk: Sandbox, name: str, step: str) -> None:
+    (fault, options), words, _ = RECOVERIES[name]
+    breaks.apply(fault, small_disk.folder, **options)
+    before = small_disk.hashes()
+
+    driver = [sys.executable, str(ROOT / "tests" / "faults" / "fill_at.py"), step, str(small_disk.folder)]
+    ran = finish([*driver, *words, f"--stack={small_disk.folder}", "--json"])
+
+    (small_disk.folder / "filler").unlink()
+    status = small_disk.last_operation()["status"]
+    assert (ran.code, status) in {(3, "refused"), (4, "put_back"), (0, "succeeded")}, ran.err
+    if ran.code:
+        assert small_disk.hashes() == before
+        if step in ("mend", "bring 0"):
+            again = small_disk.invoke(*words)
+            assert again.code == 0, again.err
+            assert small_disk.differences() == []
+    else:
+        assert small_disk.differences() == []
