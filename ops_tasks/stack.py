@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import cached_property
@@ -151,6 +152,12 @@ class Stack:
         """Catalog name -> DuckDB file, SQLMesh's state database not included."""
         return {name: self.root / path for name, path in self.config.databases.items()}
 
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every name and path of the configuration; not commands and loaders, whose words may be anything."""
+        told = self.config.model_dump(mode="json", exclude={"sources": {"__all__": {"load"}}})
+        return frozenset([*texts(told, keys=True), str(self.root), str(self.file)])
+
     @property
     def state_file(self) -> Path | None:
         """The DuckDB file of SQLMesh's state, when it is not inside one of the catalogs."""
@@ -205,6 +212,10 @@ class Stack:
         return path.relative_to(self.root).as_posix()
 
 
+FOUND: dict[Path, Stack] = {}
+"""Every stack that this process has found, by its file: secrets are told from the words of their configuration."""
+
+
 def find(folder: str | Path | None = None) -> Stack:
     """Return the stack of `folder`, or of the nearest `invoke.yaml` with an `ops:` key above the working directory.
 
@@ -223,6 +234,20 @@ def find(folder: str | Path | None = None) -> Stack:
             if "ops" in parsed:
                 return _load(file, parsed)
     raise UsageError(f"no {FILE} with an 'ops:' section in {here} or above it", "give --stack=DIR")
+
+
+def texts(value: object, *, keys: bool = False) -> Iterator[str]:
+    """Every text in a JSON value, its keys included when asked for."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for key, inner in cast("Mapping[str, object]", value).items():
+            if keys:
+                yield key
+            yield from texts(inner, keys=keys)
+    elif isinstance(value, list):
+        for inner in cast("list[object]", value):
+            yield from texts(inner, keys=keys)
 
 
 def _parse(file: Path) -> dict[str, Any]:
@@ -258,6 +283,7 @@ def _load(file: Path, parsed: dict[str, Any]) -> Stack:
     root = (file.parent / config.root).resolve()
     stack = Stack(file, root, config)
     _check_paths(stack, raw)
+    FOUND[file] = stack
     return stack
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ops_tasks.errors import UsageError
 from ops_tasks.operation.journal import Journal, Record, operations
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
@@ -28,8 +29,11 @@ def run_plan(
 ) -> Document:
     """Run a plan under the lock and tell how it ended."""
     from ops_tasks.operation.runner import run
-    from ops_tasks.systems.secrets import redact
+    from ops_tasks.systems.secrets import redact, survives
 
+    if not survives(plan.arguments):
+        reason = "a secret (of the environment, or of .dlt/secrets.toml) is the same as a name in this plan"
+        raise UsageError(f"{reason}: its journal could not be read again", "rename one of them; nothing was changed")
     folder = operations(stack.home) / plan.operation
     done = record.results if record is not None else None
     terminal.show()

@@ -120,7 +120,7 @@ def test_a_failure_before_the_snapshot_puts_nothing_back(stage: Stage) -> None:
 def test_a_trace_is_written_redacted(stage: Stage) -> None:
     plan = stage.plan(stage.step("look", raises=ValueError("s3cr3t")), stage.step("snapshot"))
     folder = operations(stage.home) / "abc123"
-    runner.run(plan, Journal(folder, lambda text: text.replace("s3cr3t", "***")), say=lambda *_: None)
+    runner.run(plan, Journal(folder, lambda text: text.replace("s3cr3t", "***")), say=lambda _event, _text, _seconds: None)
     trace = (folder / "trace.log").read_text(encoding="utf-8")
     assert "ValueError: ***" in trace
     assert "s3cr3t" not in trace
@@ -313,7 +313,7 @@ def do(name):
     return act
 steps = tuple(Step(name, name, do(name)) for name in ("look", "snapshot", "work"))
 plan = Plan("ops.test", "abc123", "A test", {}, steps, "snapshot", lambda _run: {})
-run(plan, Journal(operations(home) / "abc123"), say=lambda *_: None)
+run(plan, Journal(operations(home) / "abc123"), say=lambda _event, _text, _seconds: None)
 """
 
 

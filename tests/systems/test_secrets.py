@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ops_tasks.systems.secrets import HIDDEN, IN_TEXT, redact
+from ops_tasks.stack import FOUND, find
+from ops_tasks.systems.secrets import HIDDEN, IN_TEXT, redact, survives
 
 SECRET = "-".join(["s3cr3t", "value"])
+
+
+@pytest.fixture(autouse=True)
+def _no_stack_found_before() -> Iterator[None]:  # pyright: ignore[reportUnusedFunction]
+    before = dict(FOUND)
+    FOUND.clear()
+    yield
+    FOUND.clear()
+    FOUND.update(before)
 
 
 @pytest.mark.parametrize(
@@ -74,6 +87,94 @@ def test_what_looks_like_one_is_hidden_and_json_stays_json(text: str) -> None:
     assert json.loads(line)["n"] == 1
 
 
+KEY = "\n".join(["-----BEGIN RSA PRIVATE KEY-----", *["MIIEow+/" * 8] * 3, "c2Vj", "-----END RSA PRIVATE KEY-----"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (f"Authorization: Bearer {SECRET}", f"Authorization: Bearer {HIDDEN}"),
+        (f"authorization=basic {SECRET}==, next", f"authorization=basic {HIDDEN}, next"),
+        (f"{{'Authorization': 'Bearer {SECRET}'}}", f"{{'Authorization': 'Bearer {HIDDEN}'}}"),
+        (f"Authorization: {SECRET}{SECRET}", f"Authorization: {HIDDEN}"),
+        (f"sent Bearer {SECRET}{SECRET} to it", f"sent Bearer {HIDDEN} to it"),
+        (f"X-Api-Key: {SECRET}", f"X-Api-Key: {HIDDEN}"),
+        (
+            "GET /x?api_key=abc&token=d&day=2026-04-01 failed",
+            f"GET /x?api_key={HIDDEN}&token={HIDDEN}&day=2026-04-01 failed",
+        ),
+        ("https://x/?a=1&sig=a%2Fb#top", f"https://x/?a=1&sig={HIDDEN}#top"),
+        ("postgres://me:p@ss:w@db:5432/x", f"postgres://me:{HIDDEN}@db:5432/x"),
+        (f"proxy http://:{SECRET}@host, next", f"proxy http://:{HIDDEN}@host, next"),
+        (f"the key\n{KEY}\nwas read", f"the key\n{HIDDEN}\nwas read"),
+        (KEY[:150], HIDDEN),
+    ],
+)
+def test_other_looks_of_a_secret(text: str, expected: str) -> None:
+    assert redact(text) == expected
+    line = redact(json.dumps({"reason": text, "n": [1]}))
+    assert json.loads(line) == {"reason": expected, "n": [1]}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "http://localhost:8080/a@b",
+        "https://x.org/y?day=2026-04-01&page=2",
+        "mail me@example.org, bearer of news",
+        "authorization: failed",
+        "-----BEGIN CERTIFICATE-----",
+        "sha256 " + "0123456789abcdef" * 4,
+        "0123456789abcdef" * 4,
+    ],
+)
+def test_what_only_looks_a_little_like_one_stays(text: str) -> None:
+    assert redact(text) == text
+
+
+def test_a_key_that_comes_line_by_line_is_hidden(monkeypatch: pytest.MonkeyPatch) -> None:
+    logged = "\n".join(redact(line) for line in KEY.splitlines())
+    assert "MIIE" not in logged
+    monkeypatch.setenv("SNOWFLAKE_PRIVATE_KEY", "\n".join(["a" * 8 + "XYZ" * 5, "b" * 20]))
+    assert redact("line b: " + "b" * 20) == f"line b: {HIDDEN}"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A stack whose dlt has secrets."""
+    (tmp_path / "p").mkdir()
+    (tmp_path / ".dlt").mkdir()
+    text = "ops:\n  databases: {databox: data/databox.duckdb}\n  sqlmesh: {project: p, environment: production}\n"
+    (tmp_path / "invoke.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / ".dlt" / "secrets.toml").write_text(
+        f'[sources.ebird]\nkey = "{SECRET}"\nlist = ["other-one"]\n[destination]\nname = "production"\n',
+        encoding="utf-8",
+    )
+    return tmp_path
+
+
+def test_what_dlt_keeps_secret(folder: Path) -> None:
+    assert SECRET in redact(SECRET)
+    find(folder)
+    assert redact(f"{SECRET} and other-one") == f"{HIDDEN} and {HIDDEN}"
+    file = folder / ".dlt" / "secrets.toml"
+    file.write_text('key = "third-one"\nno toml', encoding="utf-8")
+    os.utime(file, ns=(1, 1))
+    assert redact("third-one") == HIDDEN
+
+
+def test_a_word_of_the_configuration_is_no_secret(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "databox")
+    monkeypatch.setenv("OTHER_PASSWORD", "databox-and-more")
+    text = json.dumps({"catalog": "databox", "file": "data/databox.duckdb", "environment": "production"})
+    assert redact("databox") == HIDDEN
+    find(folder)
+    assert redact(text) == text
+    assert survives({"databox": ["databox"]})
+    assert redact("databox-and-more") == HIDDEN
+    assert not survives(["databox-and-more"])
+
+
 def test_secrets_in_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_TOKEN", "a/b+c d=")
     assert redact("GET https://x/?k=a%2Fb%2Bc%20d%3D") == f"GET https://x/?k={HIDDEN}"
@@ -92,7 +193,16 @@ def test_secrets_that_json_writes_otherwise(monkeypatch: pytest.MonkeyPatch, sec
 
 
 @settings(deadline=None)
-@given(st.dictionaries(st.text(max_size=10), st.text(max_size=60) | st.just(f'token="{SECRET}"'), max_size=4))
+@given(
+    st.dictionaries(
+        st.text(max_size=10),
+        st.text(max_size=60)
+        | st.sampled_from(
+            [f'token="{SECRET}"', KEY, KEY[:99], f"Authorization: Bearer {SECRET}", f"x://a:{SECRET}@b?key=1"]
+        ),
+        max_size=4,
+    )
+)
 def test_redacted_json_is_json(value: dict[str, str]) -> None:
     json.loads(redact(json.dumps(value)))
 

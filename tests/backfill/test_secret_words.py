@@ -1,0 +1,37 @@
+"""A secret that is the same as a name of the stack neither leaks nor spoils a journal."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.conftest import Sandbox
+
+
+def test_a_password_that_is_a_catalog_leaves_a_journal_that_can_be_retried(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "databox")
+    day = sandbox.today - timedelta(days=10)
+    sandbox.fault("corrected", "ebird", day, day)
+    words = ("ops.backfill", "--source=ebird", f"--start={day}", f"--end={day}", "--yes")
+    sandbox.killed("started", "restate", *words)
+    retried = sandbox.invoke("ops.retry", sandbox.last_operation()["operation"], "--yes")
+    assert retried.code == 0, retried.err
+    assert sandbox.differences() == []
+
+
+def test_a_password_that_is_another_name_of_the_plan_is_refused(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DB_PASSWORD", "fct_daily_bird_observations")
+    day = sandbox.today - timedelta(days=10)
+    before = sandbox.hashes()
+    refused = sandbox.backfill(start=day, end=day)
+    assert refused.code == 2
+    assert "same as a name in this plan" in refused.document["findings"][0]["reason"]
+    assert sandbox.hashes() == before
+    assert sandbox.invoke("ops.history").document["operations"] == []
