@@ -120,7 +120,9 @@ def test_a_failure_before_the_snapshot_puts_nothing_back(stage: Stage) -> None:
 def test_a_trace_is_written_redacted(stage: Stage) -> None:
     plan = stage.plan(stage.step("look", raises=ValueError("s3cr3t")), stage.step("snapshot"))
     folder = operations(stage.home) / "abc123"
-    runner.run(plan, Journal(folder, lambda text: text.replace("s3cr3t", "***")), say=lambda _event, _text, _seconds: None)
+    runner.run(
+        plan, Journal(folder, lambda text: text.replace("s3cr3t", "***")), say=lambda _event, _text, _seconds: None
+    )
     trace = (folder / "trace.log").read_text(encoding="utf-8")
     assert "ValueError: ***" in trace
     assert "s3cr3t" not in trace
