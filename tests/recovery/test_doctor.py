@@ -6,12 +6,14 @@ import json
 import os
 import threading
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from ops_tasks.operation.journal import Journal, operations
 from ops_tasks.scenarios import probes
 from ops_tasks.stack import Stack, find
 from ops_tasks.systems.crew import Crew
@@ -77,20 +79,30 @@ def test_what_was_said_of_files_that_change_meanwhile_is_withdrawn(sandbox: Sand
     assert said["sqlmesh"] == said["contracts"] == said["days"] == "not judged"
 
 
-def test_a_bad_window_and_a_stopped_operation(sandbox: Sandbox) -> None:
-    from sandbox import breaks
+def test_a_stopped_operation_comes_first(stack: Path) -> None:
+    found = find(stack)
+    journal = Journal(operations(found.home) / "abc123")
+    journal.append("planned", task="ops.backfill", title="backfill of ebird", arguments={})
+    journal.append("started", "restate", title="Restate")
+    symptom = probes.operations(found).symptoms[0]
+    assert symptom.cause == "stopped"
+    assert symptom.evidence == "backfill of ebird stopped at step 'restate'"
+    assert symptom.way_out == "invoke ops.retry abc123, or invoke ops.rollback abc123"
+    journal.append("rollback_started")
+    assert probes.operations(found).symptoms[0].way_out == "invoke ops.rollback abc123"
+    journal.append("rolled_back")
+    assert probes.operations(found).symptoms == ()
 
-    breaks.apply("bad-window", sandbox.folder)
-    found = sandbox.invoke("ops.doctor").document
-    assert found["verdict"]["incident"] == 2
-    assert found["verdict"]["cause"] == "window"
-    assert found["findings"][0]["way_out"].startswith("invoke ops.backfill --source=ebird --start=")
 
-    words = ("ops.backfill", "--source=ebird", "--yes")
-    sandbox.killed("started", "restate", *words)
-    found = sandbox.invoke("ops.doctor").document
-    assert found["verdict"]["cause"] == "stopped"
-    assert "ops.retry" in found["findings"][0]["way_out"]
+def test_a_day_without_rows_is_a_window_to_load_again(stack: Path) -> None:
+    found = find(stack)
+    day = found.today() - timedelta(days=4)
+    with duckdb.connect(str(found.databases["raw_noaa"])) as raw:
+        raw.execute('DELETE FROM daily_weather WHERE CAST("date" AS DATE) = ?', [day])
+    with Crew(found.root) as hands:
+        told = probes.days(found, hands, quiet).symptoms
+    assert [(one.cause, one.subject) for one in told] == [("window", "noaa")]
+    assert told[0].way_out == f"invoke ops.backfill --source=noaa --start={day} --end={day}"
 
 
 def test_loads_that_failed_wait_or_are_remembered_by_dlt_alone(stack: Path) -> None:
