@@ -48,21 +48,21 @@ class Flag:
 
 
 def parse(start: str | None, end: str | None, today: date) -> Window | None:
-    """Return the window of two ISO dates, None when neither is given; one alone means that one day.
+    """Return the window of two ISO dates, None when neither is given; a start alone means that one day.
 
-    Raises `UsageError` for anything that is not a date, a reversed or absurdly long window, and the future.
+    Raises `UsageError` for anything that is not a date, an end alone, a reversed or absurdly long window, the future.
     """
-    if not start and not end:
+    if not start:
+        if end:
+            raise UsageError(f"--end={end} alone is no window", f"give --start too; for that one day: --start={end}")
         return None
-    only = "--start" if start else "--end"
-    first = _date("--start" if start else only, start or end or "")
-    last = _date("--end" if end else only, end or start or "")
+    first, last = _date("--start", start), _date("--end", end) if end else _date("--start", start)
     if last < first:
         raise UsageError(f"the window ends before it starts: {first}..{last}", f"--start={last} --end={first}?")
     if last > today:
-        raise UsageError(f"{'--end' if end else only}={last} is in the future", f"today is {today} (UTC)")
+        raise UsageError(f"{'--end' if end else '--start'}={last} is in the future", f"today is {today} (UTC)")
     if first < EARLIEST:
-        raise UsageError(f"{'--start' if start else only}={first} is before {EARLIEST}", "is it a typing error?")
+        raise UsageError(f"--start={first} is before {EARLIEST}", "is it a typing error?")
     if (last - first).days >= LONGEST:
         raise UsageError(f"{first}..{last} is {(last - first).days + 1} days", f"at most {LONGEST} at a time")
     return Window(first, last)

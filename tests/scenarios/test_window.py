@@ -32,17 +32,16 @@ def series(days: int = HISTORY, rows: int = 100, **changed: int) -> dict[date, i
     [
         pytest.param("18.04.2026", None, "--start", "is not a date", id="not ISO"),
         pytest.param("2026-02-30", None, "--start", "is not a date", id="no such day"),
-        pytest.param(None, "soon", "--end", "is not a date", id="only an end, and it is no date"),
+        pytest.param(None, "2026-04-10", "--start=2026-04-10", "--end=2026-04-10 alone", id="only an end"),
+        pytest.param("10000-01-01", None, "--start", "is not a date", id="a year too far"),
         pytest.param("2026-04-01", "x", "--end", "is not a date", id="end is no date"),
         pytest.param("   ", None, "--start", "is not a date", id="only spaces"),
         pytest.param("2026-04-01T00:00", None, "--start", "is not a date", id="a time"),
         pytest.param("2026-04-10", "2026-04-09", "--start", "ends before it starts", id="reversed"),
         pytest.param("2026-04-10", "2026-04-22", "--end", "in the future", id="tomorrow"),
         pytest.param("2026-04-22", None, "--start", "in the future", id="only a start, tomorrow"),
-        pytest.param(None, "2026-04-22", "--end", "in the future", id="only an end, tomorrow"),
         pytest.param("2025-04-20", "2026-04-21", "", "at most 366", id="367 days"),
         pytest.param("1989-12-31", None, "--start", "before 1990-01-01", id="absurd year"),
-        pytest.param(None, "1026-04-01", "--end", "before 1990-01-01", id="only an end, absurd year"),
     ],
 )
 def test_refuses_a_window(start: str | None, end: str | None, flag: str, reason: str) -> None:
@@ -59,7 +58,6 @@ def test_refuses_a_window(start: str | None, end: str | None, flag: str, reason:
         pytest.param(None, None, None, id="nothing"),
         pytest.param("", "", None, id="empty"),
         pytest.param("2026-04-10", None, (date(2026, 4, 10), date(2026, 4, 10)), id="start alone is one day"),
-        pytest.param(None, "2026-04-10", (date(2026, 4, 10), date(2026, 4, 10)), id="end alone is one day"),
         pytest.param(" 2026-04-10 ", "2026-04-12\n", (date(2026, 4, 10), date(2026, 4, 12)), id="spaces around"),
         pytest.param("2026-04-21", "2026-04-21", (TODAY, TODAY), id="today"),
         pytest.param("2025-04-21", "2026-04-21", (date(2025, 4, 21), TODAY), id="366 days"),
