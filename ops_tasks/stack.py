@@ -102,8 +102,8 @@ class SourceSection(_Section):
 class GateSection(_Section):
     """Thresholds of diagnosis and gate, in percent.
 
-    `low`/`spike`: a day is flagged below/above this share of the median of the same weekday. `keep`: a reload must
-    bring at least this share of the rows that were there.
+    `low`/`spike`: a day is flagged, and a reload refused, below/above this share of the median of the same weekday.
+    `keep`: a reload must bring at least this share of the rows that were there.
     """
 
     low: float = Field(default=60, gt=0, lt=100)

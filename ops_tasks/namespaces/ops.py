@@ -31,6 +31,7 @@ from ops_tasks.stack import find
         "end": "Last day of the window, included (default: --start).",
         "exclude": "Model to leave out of the restatement (schema.table); may be given several times.",
         "allow_shrink": "Accept a load that brings fewer rows than there were.",
+        "allow_growth": "Accept a load that brings far more rows than are usual.",
         "allow_history_loss": "Accept that whole-history models lose days which the raw data no longer has.",
     },
 )
@@ -43,6 +44,7 @@ def backfill(
     plan: bool = False,
     yes: bool = False,
     allow_shrink: bool = False,
+    allow_growth: bool = False,
     allow_history_loss: bool = False,
     stack: str = "",
     *,
@@ -85,7 +87,7 @@ def backfill(
             window = windows[-1]
             others = f" (also suspicious: {', '.join(map(str, windows[:-1]))})" if windows[:-1] else ""
             terminal.show(f"\nThe window found is [bold]{window}[/bold]{others}.")
-        options = Options(allow_shrink, allow_history_loss, tuple(exclude))
+        options = Options(allow_shrink, allow_history_loss, tuple(exclude), allow_growth)
         facts = scenario.diagnose(observer, seen, window, options, flags)
         observer.close()
         made = scenario.recover(found, facts, crew)
@@ -96,8 +98,7 @@ def backfill(
             return Document(scenario.TASK, "refused", findings=reasons, steps=steps(made), more=more)
         if plan:
             return Document(scenario.TASK, "ok", findings=findings, steps=steps(made), more=more)
-        flags_given = " ".join(f"--source={name}" for name in names) + f" --start={window.start} --end={window.end}"
-        if not agree(terminal, "Run this plan?", yes=yes, command=f"invoke ops.backfill {flags_given}"):
+        if not agree(terminal, "Run this plan?", yes=yes, command=scenario.command(names, window, options)):
             terminal.show("Nothing was changed.")
             return Document(scenario.TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
         with lock.held(found.home, scenario.TASK, facts.operation) as descriptor:

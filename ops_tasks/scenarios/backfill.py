@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any
 
@@ -118,6 +119,15 @@ def validate(stack: Stack, found: Facts, crew: Crew) -> tuple[Step, ...]:
         equivalent="\n".join(f"soda contract verify --contract {file}" for file in found.contracts),
     )
     return (prove, contracts, seal)
+
+
+def command(names: Sequence[str], window: Window, options: Options) -> str:
+    """What a person types to have this very plan."""
+    words = [f"--source={name}" for name in names] + [f"--start={window.start}", f"--end={window.end}"]
+    words += [f"--exclude={name}" for name in options.exclude]
+    allowed = ("allow_shrink", "allow_growth", "allow_history_loss")
+    words += [f"--{name.replace('_', '-')}" for name in allowed if getattr(options, name)]
+    return shlex.join(["invoke", TASK, *words])
 
 
 def rollback(stack: Stack, operation: Record) -> Undo:

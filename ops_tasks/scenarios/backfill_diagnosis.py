@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -107,7 +108,7 @@ def facts(observer: Observer, seen: Survey, window: Window, options: Options, fo
         roles=_roles(seen, planned, window),
         contracts=contracts,
         main_catalog=next((models[n]["view"][0] for n in planned if models[n]["view"]), ""),
-        options=Options(options.allow_shrink, options.allow_history_loss, tuple(sorted(excluded))),
+        options=replace(options, exclude=tuple(sorted(excluded))),
         snapshot_bytes=needed,
         free_bytes=free,
         flags=tuple(found),

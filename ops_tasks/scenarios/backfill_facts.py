@@ -41,6 +41,7 @@ class Options:
     allow_shrink: bool = False
     allow_history_loss: bool = False
     exclude: tuple[str, ...] = ()
+    allow_growth: bool = False
 
 
 @dataclass(frozen=True)

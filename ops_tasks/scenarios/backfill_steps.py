@@ -151,7 +151,7 @@ def _days(found: Facts) -> dict[str, Any]:
 
 
 def gate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
-    """Refuse a staged load that has too little, or that does not fit; see `gate.judge_source`."""
+    """Refuse a staged load that has too little or too much, or that does not fit; see `gate.judge_source`."""
     history = measured(run, BEFORE)
     hands = crew.on(run.log, run.held)
     hands.settle("sqlmesh")
@@ -160,9 +160,14 @@ def gate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
         staged = hands.call("duck", "raw:staged", **_pair(stack, found, reload, run))
         prefix = f"{reload.catalog}.{reload.dataset}."
         tables = [from_worker(prefix + name, value, history[prefix + name]["days"]) for name, value in staged.items()]
-        limits = stack.config.gate
         refusals = judge_source(
-            reload.source, tables, found.window, found.today, limits, allow_shrink=found.options.allow_shrink
+            reload.source,
+            tables,
+            found.window,
+            found.today,
+            stack.config.gate,
+            allow_shrink=found.options.allow_shrink,
+            allow_growth=found.options.allow_growth,
         )
         if refusals:
             reasons = "; ".join(refusal.reason for refusal in refusals)

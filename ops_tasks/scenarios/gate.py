@@ -12,6 +12,7 @@ from ops_tasks.scenarios.window import Window, judge
 from ops_tasks.stack import GateSection
 
 SHRINK = "check the source; --allow-shrink if fewer rows are right"
+GROWTH = "check the source; --allow-growth if that many rows are right"
 
 
 @dataclass(frozen=True)
@@ -19,7 +20,8 @@ class Staged:
     """One raw table's staged load beside what is there: rows per day, and what does not fit.
 
     `history` is every day the live table holds; `children` maps child table -> (live rows, staged rows) in the window;
-    `clashes` are live rows without a day whose key the load brings.
+    `clashes` are live rows without a day whose key the load brings; `repeated` are rows of the window with a key that
+    another one has already (live, staged).
     """
 
     table: str
@@ -31,6 +33,7 @@ class Staged:
     new_columns: tuple[str, ...]
     children: Mapping[str, tuple[int, int]]
     clashes: int = 0
+    repeated: tuple[int, int] = (0, 0)
 
 
 def from_worker(table: str, found: Mapping[str, Any], history: Mapping[str, list[Any]]) -> Staged:
@@ -46,11 +49,19 @@ def from_worker(table: str, found: Mapping[str, Any], history: Mapping[str, list
         tuple(found["new_columns"]),
         {name: (live, staged) for name, (live, staged) in found["children"].items()},
         found["clashes"],
+        (found["repeated"][0], found["repeated"][1]),
     )
 
 
 def judge_source(
-    source: str, tables: list[Staged], window: Window, today: date, limits: GateSection, *, allow_shrink: bool
+    source: str,
+    tables: list[Staged],
+    window: Window,
+    today: date,
+    limits: GateSection,
+    *,
+    allow_shrink: bool,
+    allow_growth: bool = False,
 ) -> list[Refusal]:
     """Every reason not to take a staged load; an empty list lets it in."""
     if not any(table.days for table in tables):
@@ -61,6 +72,8 @@ def judge_source(
     refusals = [refusal for table in tables for refusal in _misfits(table, window)]
     if not allow_shrink:
         refusals += [refusal for table in tables for refusal in _shrunk(table, window, today, limits)]
+    if not allow_growth:
+        refusals += [refusal for table in tables for refusal in _grown(table, window, today, limits)]
     return refusals
 
 
@@ -79,6 +92,9 @@ def _misfits(table: Staged, window: Window) -> list[Refusal]:
     if table.clashes:
         reason = f"{table.table}: {table.clashes} rows without a day have keys that the load brings again"
         found.append(Refusal(reason, "give them a day in the raw table, or delete them"))
+    if table.repeated[1] > table.repeated[0]:
+        reason = f"{table.table}: {table.repeated[1]} staged rows have a key that another one has already"
+        found.append(Refusal(reason, "the source sends rows twice, or the load does not merge them: look at it"))
     return found
 
 
@@ -107,6 +123,26 @@ def _shrunk(table: Staged, window: Window, today: date, limits: GateSection) -> 
         Refusal(f"{table.table}: {fresh} rows instead of {live} in {name} ({fresh * 100 // live} %)", SHRINK)
         for name, (live, fresh) in table.children.items()
         if fresh * 100 < live * limits.keep
+    ]
+
+
+def _grown(table: Staged, window: Window, today: date, limits: GateSection) -> list[Refusal]:
+    """Days far above their weekday, unless they have been like that; child tables far fuller than they were."""
+    grown: list[tuple[date, float]] = []
+    for day in window.days:
+        rows = table.days.get(day, 0)
+        kind, usual = judge(day, rows, table.history, today, limits, without=window)
+        if kind == "spike" and rows * limits.keep > table.history.get(day, 0) * 100:
+            grown.append((day, usual))
+    if grown:
+        first, usual = grown[0]
+        reason = f"{table.table}: far more rows than usual for {_days([day for day, _ in grown])}"
+        return [Refusal(f"{reason} ({table.days[first]} on {first}, where {usual:.0f} are usual)", GROWTH)]
+    had, has = sum(table.history.get(day, 0) for day in window.days), sum(table.days.values())
+    return [
+        Refusal(f"{table.table}: {fresh} rows in {name}, {live} before: far more for each row above them", GROWTH)
+        for name, (live, fresh) in table.children.items()
+        if live and has and fresh * 100 > live * limits.spike and fresh * had * 100 > live * has * limits.spike
     ]
 
 

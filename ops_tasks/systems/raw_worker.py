@@ -30,6 +30,7 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
 
     `days`: rows per day inside the window; `outside`, `undated`: rows that will not be taken; `moved`: first and last
     day of rows outside the window whose key the staged window also has, `clashes`: how many such rows have no day;
+    `repeated`: rows of the window whose key an earlier one has, live and staged;
     `new_columns`: columns the raw table and its children lack (`table.*` for a child table that is not there yet);
     `children`: child table -> rows of the window, live and staged.
     """
@@ -45,6 +46,7 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
                     "undated": 0,
                     "moved": None,
                     "clashes": 0,
+                    "repeated": [0, 0],
                     "new_columns": [],
                     "children": {},
                 }
@@ -60,6 +62,10 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
                 "undated": sum(n for d, n in rows if d is None),
                 "moved": moved,
                 "clashes": clashes,
+                "repeated": [
+                    _repeated(connection, "raw", dataset, dated, _day(dated, live), (start, end)),
+                    _repeated(connection, "staging", dataset, dated, day, (start, end)),
+                ],
                 "new_columns": _new_columns(connection, dataset, dated),
                 "children": _children(connection, dataset, dated, day, (start, end)),
             }
@@ -203,6 +209,20 @@ def _moved(
         [*window, *window],
     ).fetchall()[0]
     return None if first is None else [str(first), str(last)], undated
+
+
+def _repeated(
+    connection: duckdb.DuckDBPyConnection, catalog: str, dataset: str, dated: Dated, day: str, window: tuple[str, str]
+) -> int:
+    """How many rows of the window have a key that another one has already."""
+    if not dated["primary_key"]:
+        return 0
+    keys = ", ".join(ident(column) for column in dated["primary_key"])
+    return connection.execute(
+        f"SELECT count(*) - count(DISTINCT row({keys})) FROM {ident(catalog, dataset, dated['table'])} "
+        f"WHERE {day} BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)",
+        list(window),
+    ).fetchall()[0][0]
 
 
 def _new_columns(connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated) -> list[str]:

@@ -47,6 +47,30 @@ def test_fewer_rows_are_taken_when_that_is_allowed(sandbox: Sandbox) -> None:
     assert ran.code == 0, ran.err
 
 
+def test_far_more_rows_are_taken_only_when_that_is_allowed(sandbox: Sandbox) -> None:
+    day = sandbox.today - timedelta(days=8)
+    before = sandbox.hashes()
+    sandbox.fault("spike", "ebird", day, day)
+
+    refused = sandbox.backfill(start=day, end=day)
+    assert refused.code == 3, refused.err
+    assert "far more rows than usual" in refused.document["findings"][0]["reason"]
+    assert sandbox.hashes() == before
+
+    assert sandbox.backfill("--allow-growth", start=day, end=day).code == 0
+
+
+def test_the_command_that_goes_on_is_the_one_that_was_given(sandbox: Sandbox) -> None:
+    day = sandbox.today - timedelta(days=8)
+    given = ["--source=ebird", f"--start={day}", "--exclude=ebird.species_latest", "--allow-shrink", "--allow-growth"]
+
+    ran = sandbox.invoke("ops.backfill", *given)
+
+    assert ran.code == 3
+    way_out = ran.document["findings"][0]["way_out"]
+    assert all(word in way_out for word in (*given, f"--end={day}", "--yes"))
+
+
 def test_nothing_at_all_is_refused_even_then(sandbox: Sandbox) -> None:
     day = sandbox.today - timedelta(days=8)
     before = sandbox.hashes()
@@ -71,6 +95,7 @@ def test_nothing_at_all_is_refused_even_then(sandbox: Sandbox) -> None:
         pytest.param(["--source=ebird", "--start=2020-01-01", "--end=2024-01-01"], "days", id="absurd-length"),
         pytest.param(["--source=ebird", "--start=2026-04-18'; drop"], "not a date", id="injection-in-a-date"),
         pytest.param(["--source=ebird", "--exclude=no.such", "--start=2026-10-20"], "exclude", id="unknown-model"),
+        pytest.param(["--source=ebird", "--end=2026-04-18"], "--start too", id="only-an-end"),
         pytest.param([], "no source", id="no-source"),
     ],
 )

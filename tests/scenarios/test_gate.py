@@ -33,8 +33,12 @@ def staged(**changed: Any) -> Staged:
     return replace(well, **changed)
 
 
-def judge(*tables: Staged, allow_shrink: bool = False, window: Window = WINDOW) -> list[tuple[str, str]]:
-    found = judge_source("ebird", list(tables), window, TODAY, LIMITS, allow_shrink=allow_shrink)
+def judge(
+    *tables: Staged, allow_shrink: bool = False, allow_growth: bool = False, window: Window = WINDOW
+) -> list[tuple[str, str]]:
+    found = judge_source(
+        "ebird", list(tables), window, TODAY, LIMITS, allow_shrink=allow_shrink, allow_growth=allow_growth
+    )
     return [(refusal.reason, refusal.way_out) for refusal in found]
 
 
@@ -47,7 +51,16 @@ def days(*rows: int) -> dict[date, int]:
     [
         pytest.param(staged(), id="what was there"),
         pytest.param(staged(days=days(80, 80, 80)), id="just enough"),
-        pytest.param(staged(days=days(900, 900, 900)), id="far more: a hole was filled"),
+        pytest.param(staged(days=days(180, 180, 180)), id="more, and not yet far more"),
+        pytest.param(staged(history={}, days=days(900, 900, 900)), id="far more, and nothing to measure by"),
+        pytest.param(
+            staged(history={**HISTORY, WINDOW.start: 300}, days=days(320, 100, 100)), id="a busy day that was as busy"
+        ),
+        pytest.param(staged(history={**HISTORY, WINDOW.start: 5}), id="a hole was filled"),
+        pytest.param(
+            staged(history={**HISTORY, WINDOW.start: 5}, children={"obs__media": (62, 90)}), id="children along with it"
+        ),
+        pytest.param(staged(repeated=(3, 3)), id="keys that are no keys, as before"),
         pytest.param(staged(outside=500), id="rows outside are not taken"),
         pytest.param(staged(history={}), id="a table that was empty"),
         pytest.param(staged(children={}), id="no children"),
@@ -79,6 +92,7 @@ MISFITS = [
         "--start=2026-04-14 --end=2026-04-18",
         id="moved from after",
     ),
+    pytest.param(staged(repeated=(1, 7)), "7 staged rows have a key that another one has", "twice", id="repeated keys"),
     pytest.param(staged(clashes=2), "2 rows without a day have keys", "give them a day", id="undated rows of that key"),
 ]
 SHRUNK = [
@@ -125,6 +139,29 @@ def test_refuses_too_little_unless_it_is_allowed(table: Staged, reason: str) -> 
     assert judge(whole, table, allow_shrink=True) == []
 
 
+GROWN = [
+    pytest.param(
+        staged(days=days(100, 181, 900)),
+        "far more rows than usual for 2026-04-15, 2026-04-16 (181 on 2026-04-15, where 100 are usual)",
+        id="spikes",
+    ),
+    pytest.param(
+        staged(history={**HISTORY, WINDOW.start: 150}, days=days(260, 100, 100)), "2026-04-14", id="a spike that grows"
+    ),
+    pytest.param(staged(children={"obs__media": (30, 60)}), "60 rows in obs__media, 30 before", id="children"),
+]
+
+
+@pytest.mark.parametrize(("table", "reason"), GROWN)
+@pytest.mark.parametrize("allow_shrink", [False, True])
+def test_refuses_too_much_unless_it_is_allowed(table: Staged, reason: str, allow_shrink: bool) -> None:
+    found = judge(table, allow_shrink=allow_shrink)
+    assert len(found) == 1
+    assert reason in found[0][0]
+    assert "--allow-growth" in found[0][1]
+    assert judge(table, allow_growth=True) == []
+
+
 @pytest.mark.parametrize("allow_shrink", [False, True])
 @pytest.mark.parametrize(
     ("table", "seen"),
@@ -169,6 +206,7 @@ def test_reads_what_the_workers_say() -> None:
         "undated": 2,
         "moved": ["2026-04-01", "2026-04-02"],
         "clashes": 4,
+        "repeated": [1, 5],
         "new_columns": ["obs.x"],
         "children": {"obs__media": [5, 6]},
     }
@@ -182,4 +220,5 @@ def test_reads_what_the_workers_say() -> None:
         ("obs.x",),
         {"obs__media": (5, 6)},
         4,
+        (1, 5),
     )

@@ -202,11 +202,21 @@ def test_staged_tells_what_is_there_and_changes_nothing(raw: str, staging: str) 
             "undated": 0,
             "moved": None,
             "clashes": 0,
+            "repeated": [0, 0],
             "new_columns": [],
             "children": {"obs__media": [12, 12], "obs__media__tags": [12, 12]},
         }
     }
     assert (Path(raw).read_bytes(), Path(staging).read_bytes()) == before
+
+
+def test_rows_of_the_window_that_repeat_a_key_are_counted(raw: str, staging: str) -> None:
+    twice = f"INSERT INTO obs SELECT * FROM obs WHERE day IN ('{START}', '2026-04-04')"
+    change(staging, twice)
+    assert ask(raw, staging)["obs"]["repeated"] == [0, 3]
+    change(raw, twice, twice)
+    assert ask(raw, staging)["obs"]["repeated"] == [9, 3]
+    assert ask(raw, staging, {**OBS, "primary_key": []})["obs"]["repeated"] == [0, 0]
 
 
 @pytest.mark.parametrize(
