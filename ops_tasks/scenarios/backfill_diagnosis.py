@@ -15,7 +15,7 @@ from ops_tasks.scenarios.backfill_facts import Dated, Facts, Options, Reload, Su
 from ops_tasks.scenarios.compare import Role
 from ops_tasks.scenarios.lineage import RawTable, date_column, dated_columns, downstream, raw_tables, roots
 from ops_tasks.scenarios.observer import Observer
-from ops_tasks.scenarios.window import HISTORY, Flag, Window, flags
+from ops_tasks.scenarios.window import HISTORY, LONGEST, Flag, Window, flags
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 
@@ -88,7 +88,7 @@ def facts(observer: Observer, seen: Survey, window: Window, options: Options, fo
     names = {name: model["name"] for name, model in models.items()}
     free, needed = snapshots.free_bytes(stack), snapshots.set_bytes(stack)
     reloads = tuple(_reload(stack, name, seen.raw) for name in seen.sources)
-    refusals = _history(observer, seen, planned, names) if not options.allow_history_loss else []
+    refusals = _history(observer, seen, planned, names, window) if not options.allow_history_loss else []
     room = _room(stack, reloads, needed)
     if room > free:
         reason = f"{room:,} bytes are needed for the snapshot and the work, {free:,} are free on {stack.root}"
@@ -203,7 +203,8 @@ def _model_spec(stack: Stack, model: Mapping[str, Any], columns: Mapping[str, di
     if types is None:
         return None
     day = date_column(model, types, stack.config.date_columns.get(model["name"]))
-    return Table(model["name"], catalog, schema, view, day, (), tuple(model["clock_columns"]), recomputed=True)
+    clocks, keys = tuple(model["clock_columns"]), tuple(model["keys"])
+    return Table(model["name"], catalog, schema, view, day, (), clocks, recomputed=True, keys=keys)
 
 
 def _roles(seen: Survey, planned: Mapping[str, tuple[str, str]], window: Window) -> dict[str, Role]:
@@ -228,9 +229,15 @@ def _roles(seen: Survey, planned: Mapping[str, tuple[str, str]], window: Window)
 
 
 def _history(
-    observer: Observer, seen: Survey, planned: Mapping[str, tuple[str, str]], names: Mapping[str, str]
+    observer: Observer,
+    seen: Survey,
+    planned: Mapping[str, tuple[str, str]],
+    names: Mapping[str, str],
+    window: Window,
 ) -> list[Refusal]:
     """Refuse to rebuild a whole-history model from raw tables that no longer reach back as far as it does.
+
+    A window that begins before what is left of a raw table brings its days back.
 
     A model's own dates tell how far it reaches; for a model that accumulates by key, so do those of any other model
     made of the same raw tables.
@@ -248,6 +255,10 @@ def _history(
         day = date_column(model, types, observer.stack.config.date_columns.get(model["name"]))
         asked[name] = (model["view"], [day] if day else dated_columns(model, types))
     first = observer.duck("reach", tables=asked)
+    for table in seen.raw:
+        held = first.get(table.quoted)
+        if table.source in seen.sources and held and date.fromisoformat(held) <= window.end + timedelta(days=1):
+            first[table.quoted] = min(held, window.start.isoformat())
     short: dict[str, tuple[str, str]] = {}
     for name in seen.affected:
         ends = [first[root] for root in roots(models, name) if first.get(root)]
@@ -268,7 +279,10 @@ def _history(
             f"{names[name]} ({model['kind']}) would be rebuilt from raw data that begins on {raw}, "
             f"but {'it' if witness == name else names[witness]} holds days from {held} on"
         )
-        way = f"--exclude={names[name]} leaves it as it is; --allow-history-loss if the older days may go"
+        wider = Window(min(date.fromisoformat(held), window.start), window.end)
+        load = f"--start={wider.start} --end={wider.end} loads the older days too; "
+        way = load if len(wider.days) <= LONGEST else ""
+        way += f"--exclude={names[name]} leaves it as it is; --allow-history-loss if the older days may go"
         refusals.append(Refusal(reason, way))
     return refusals
 

@@ -46,7 +46,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Table:
-    """A table to measure before and after; the fields of `duck_worker.Table`."""
+    """A table to measure before and after; the fields of `duck_worker.Table`, and of `keys_worker.Keyed`."""
 
     name: str
     catalog: str
@@ -56,6 +56,7 @@ class Table:
     parents: tuple[str, ...]
     exclude: tuple[str, ...]
     recomputed: bool
+    keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -33,13 +33,29 @@ def compared(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     if found.contracts:
         _begin_verify(stack, found.contracts, found, hands, databases)
     told = measure(found, hands, run, databases, AFTER)
-    loss = found.options.allow_history_loss
-    result = compare(measured(run, BEFORE), measured(run, AFTER), found.roles, found.window, allow_history_loss=loss)
+    result = compare(
+        measured(run, BEFORE),
+        measured(run, AFTER),
+        found.roles,
+        found.window,
+        allow_history_loss=found.options.allow_history_loss,
+        lost=_lost_keys(stack, found, hands, run, databases),
+    )
     changes = [asdict(change) for change in result.changes]
     (run.folder / REPORT).write_text(json.dumps(changes, default=str), encoding="utf-8")
     if result.violations:
         raise StepFailed("; ".join(v.reason for v in result.violations[:3]), result.violations[0].way_out)
     return {**told, "changed": len(result.changes) - result.untouched, "untouched": result.untouched}
+
+
+def _lost_keys(stack: Stack, found: Facts, hands: Crew, run: Run, databases: dict[str, str]) -> dict[str, int]:
+    """How many keys each model has lost that has keys and must keep its rows."""
+    keepers = [asdict(t) for t in found.measured if t.keys and t.name in found.roles and found.roles[t.name].keeps_rows]
+    if not keepers:
+        return {}
+    copies = snapshots.databases_in(stack, snapshots.folder_of(stack, found.snapshot))
+    asked = {"before": copies, "after": databases, "tables": keepers}
+    return cast("dict[str, int]", hands.call("duck", "keys:lost", run.say, **asked))
 
 
 def contracts(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:

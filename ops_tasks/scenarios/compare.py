@@ -10,7 +10,10 @@ from typing import Any
 from ops_tasks.operation.plan import Refusal
 from ops_tasks.scenarios.window import Window
 
-LOSS = "--allow-history-loss if they may go"
+LOSS = (
+    "a wider window loads what the raw tables lack; --exclude={table} leaves it as it is; "
+    "--allow-history-loss if they may go"
+)
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,12 @@ def compare(
     window: Window,
     *,
     allow_history_loss: bool,
+    lost: Mapping[str, int] | None = None,
 ) -> Comparison:
-    """Compare per table and day. A table without a role was to stay as it is."""
+    """Compare per table and day. A table without a role was to stay as it is.
+
+    `lost` tells how many keys are gone of a table that must keep its rows: counts alone let gains hide losses.
+    """
     changes: list[Change] = []
     violations: list[Refusal] = []
     for table in sorted({*before, *after}):
@@ -73,7 +80,9 @@ def compare(
             continue
         change = _change(table, role, before[table], after[table], window)
         changes.append(change)
-        violations += _violations(change, window, allow_history_loss=allow_history_loss)
+        violations += _violations(
+            change, window, allow_history_loss=allow_history_loss, gone=(lost or {}).get(table, 0)
+        )
     return Comparison(tuple(changes), tuple(violations))
 
 
@@ -98,8 +107,8 @@ def _change(table: str, role: Role, before: Mapping[str, Any], after: Mapping[st
     )
 
 
-def _violations(change: Change, window: Window, *, allow_history_loss: bool) -> list[Refusal]:
-    role, way = change.role, "look at the systems log of this operation"
+def _violations(change: Change, window: Window, *, allow_history_loss: bool, gone: int) -> list[Refusal]:
+    role, loss, way = change.role, LOSS.format(table=change.table), "look at the systems log of this operation"
     if role.kind == "untouched":
         return [Refusal(f"{change.table} was to stay as it is and has changed", way)] if change.changed else []
     allowed = role.may_change
@@ -108,10 +117,12 @@ def _violations(change: Change, window: Window, *, allow_history_loss: bool) -> 
         if strays:
             return [Refusal(f"{change.table} changed outside of {allowed}: {', '.join(strays[:3])}", way)]
     if role.keeps_rows and not allow_history_loss:
+        if gone:
+            return [Refusal(f"{change.table} would lose {gone} keys that it had", loss)]
         if not change.dated and change.rows[1] < change.rows[0]:
             lost = change.rows[0] - change.rows[1]
-            return [Refusal(f"{change.table} would lose {lost} rows of its history", LOSS)]
+            return [Refusal(f"{change.table} would lose {lost} rows of its history", loss)]
         shrunk = [day for day in change.outside if change.days[day][1] < change.days[day][0]]
         if shrunk:
-            return [Refusal(f"{change.table} would lose rows outside of {window}: {', '.join(shrunk[:3])}", LOSS)]
+            return [Refusal(f"{change.table} would lose rows outside of {window}: {', '.join(shrunk[:3])}", loss)]
     return []

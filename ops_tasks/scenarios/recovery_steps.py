@@ -146,7 +146,7 @@ def compare(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     histories = {name for name, (_, _, scd) in tables.items() if scd}
     lost = _losses(found, asked, now, whole=histories, keep=stack.config.gate.keep)
     if lost and not found.options.allow_history_loss:
-        way_out = "--allow-history-loss, if it may go; or restore a snapshot that has it"
+        way_out = "restore a snapshot that has it; --allow-history-loss, if it may go"
         raise StepFailed(f"history is missing: {'; '.join(lost[:3])}", way_out)
     return {"tables": now, "lost": lost}
 

@@ -91,8 +91,8 @@ def inspect(project: str, gateway: str | None, environment: str) -> dict[str, An
     """Return what is deployed: `models` by quoted name, upstream before downstream, and the other environments.
 
     Each model has `kind`, `view` and `physical` (catalog, schema, table), `upstream`, `time_column`, `clock_columns`,
-    `whole_history` (a restatement rebuilds all of it), `restatable`, `audits`, `start` (first day computed). The
-    connections are read-only, so that nothing can be written.
+    `keys` (SQL expressions of its own key), `whole_history` (a restatement rebuilds all of it), `restatable`, `audits`,
+    `start` (first day computed). The connections are read-only, so that nothing can be written.
     """
     context = _context(project, gateway, read_only=True)
     return _inspect(context, environment)
@@ -265,6 +265,7 @@ def _model(snapshot: Snapshot, environment: Any, catalog: str, clocks: set[str])
         "upstream": sorted(model.depends_on),
         "time_column": time_column.column.name if time_column else None,
         "clock_columns": sorted(clocks),
+        "keys": [key.sql(dialect="duckdb", identify=True) for key in model.unique_key],
         "whole_history": kind in WHOLE_HISTORY or bool(model.kind.full_history_restatement_only),
         "restatable": not model.disable_restatement and kind not in SCD,
         "scd": kind in SCD,

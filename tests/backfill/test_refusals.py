@@ -163,7 +163,10 @@ def test_a_history_that_raw_no_longer_has_is_not_rebuilt(sandbox: Sandbox) -> No
     reasons = [finding["reason"] for finding in ran.document["findings"]]
     assert any("ebird.species_latest (INCREMENTAL_BY_UNIQUE_KEY)" in reason for reason in reasons)
     ways = {finding["way_out"] for finding in ran.document["findings"]}
-    assert all("--exclude=" in way and "--allow-history-loss" in way for way in ways)
+    assert all(way.startswith("--start=") for way in ways)
+    assert all(way.index("--exclude=") < way.index("--allow-history-loss") for way in ways)
+    first = min(way.split()[0].removeprefix("--start=") for way in ways)
+    assert sandbox.backfill("--plan", start=first, end=day).code == 0
     assert sandbox.hashes() == before
 
     kept = ("--allow-history-loss", "--exclude=ebird.species_latest")
@@ -173,3 +176,27 @@ def test_a_history_that_raw_no_longer_has_is_not_rebuilt(sandbox: Sandbox) -> No
     changed = {change["table"] for change in allowed.document["changes"] if change["changed"]}
     assert "ebird_staging.stg_observations" in changed
     assert "ebird.species_latest" not in changed
+
+
+def test_a_key_that_a_rebuilt_model_would_lose_is_not_hidden_by_new_ones(sandbox: Sandbox) -> None:
+    import duckdb
+
+    day = sandbox.today - timedelta(days=8)
+    with duckdb.connect(str(sandbox.folder / "data" / "raw_ebird.duckdb")) as raw:
+        (lost,) = raw.execute(
+            "SELECT species_code FROM main.observations GROUP BY ALL "
+            "HAVING count(*) >= 2 AND count(*) FILTER (observation_date = ?) = 0 ORDER BY ALL LIMIT 1",
+            [day],
+        ).fetchall()[0]
+        raw.execute(
+            "UPDATE main.observations SET species_code = 'new' || (rowid % 1000) WHERE species_code = ?", [lost]
+        )
+    before = sandbox.hashes()
+
+    ran = sandbox.backfill(start=day, end=day)
+
+    assert ran.code == 4, ran.err
+    assert "ebird.species_latest would lose 1 keys" in ran.document["findings"][0]["reason"]
+    assert ran.document["findings"][0]["way_out"].startswith("a wider window")
+    assert sandbox.hashes() == before
+    assert sandbox.backfill("--allow-history-loss", start=day, end=day).code == 0

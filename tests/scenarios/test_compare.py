@@ -99,6 +99,15 @@ def test_a_table_without_days(rows: int, role: Role, reason: str) -> None:
     assert bool(found) == bool(reason)
 
 
+@pytest.mark.parametrize(("allow", "reason"), [(False, "t would lose 2 keys that it had"), (True, "")])
+def test_gains_do_not_hide_lost_keys(allow: bool, reason: str) -> None:
+    before, after = table(rows=10, fingerprint="1"), table(rows=15, fingerprint="2")
+    found = compare({"t": before}, {"t": after}, {"t": WHOLE}, WINDOW, allow_history_loss=allow, lost={"t": 2})
+    assert "; ".join(violation.reason for violation in found.violations) == reason
+    ways = [violation.way_out for violation in found.violations]
+    assert all(way.startswith("a wider window") and "--exclude=t " in way for way in ways)
+
+
 def test_a_row_that_only_moved_to_another_day_is_a_change() -> None:
     """A child row has no day in itself: its table's total stays the same when its parent moves."""
     before = table({"2026-04-10": (2, "30"), "2026-04-11": (1, "10")})

@@ -1,0 +1,53 @@
+"""Which keys a table had and has no more: a count of rows cannot tell, because gains hide losses."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TypedDict
+
+import duckdb
+
+from ops_tasks.systems.sql import ident, literal
+
+
+class Keyed(TypedDict):
+    """A table (or view), and the SQL expressions of its key, as the model writes them."""
+
+    name: str
+    catalog: str
+    schema: str
+    table: str
+    keys: list[str]
+
+
+def lost(before: dict[str, str], after: dict[str, str], tables: list[Keyed]) -> dict[str, int]:
+    """Return table -> how many keys of `before` are not in `after`; both are catalog -> file, opened read-only.
+
+    Views made by SQLMesh on DuckDB 1.5 name their catalog, so that the same names are attached one after the other.
+    """
+    connection = duckdb.connect(":memory:")
+    try:
+        connection.execute("SET TimeZone = 'UTC'")
+        _attach(connection, before)
+        for number, table in enumerate(tables):
+            connection.execute(f"CREATE TEMP TABLE keys_{number} AS SELECT DISTINCT {_keys(table)}")
+        for name in before:
+            connection.execute(f"DETACH {ident(name)}")
+        _attach(connection, after)
+        return {
+            table["name"]: connection.execute(
+                f"SELECT count(*) FROM (FROM temp.keys_{number} EXCEPT SELECT {_keys(table)})"
+            ).fetchall()[0][0]
+            for number, table in enumerate(tables)
+        }
+    finally:
+        connection.close()
+
+
+def _attach(connection: duckdb.DuckDBPyConnection, databases: Mapping[str, str]) -> None:
+    for name, path in databases.items():
+        connection.execute(f"ATTACH {literal(path)} AS {ident(name)} (READ_ONLY)")
+
+
+def _keys(table: Keyed) -> str:
+    return f"{', '.join(table['keys'])} FROM {ident(table['catalog'], table['schema'], table['table'])}"
