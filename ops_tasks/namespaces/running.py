@@ -42,8 +42,11 @@ def run_plan(
     told = steps(plan, None, outcome)
     if outcome.status == "succeeded":
         changes = _changes(stack, plan, terminal)
+        findings = [{"step": "restate", "reason": text, "way_out": ""} for text in _skipped(outcome)]
+        for finding in findings:
+            terminal.show(f"[yellow]![/yellow] {escape(str(finding['reason']))}")
         terminal.show(f"\n[green]✓[/green] {escape(plan.title)}: done. Undo: invoke ops.rollback {plan.operation}")
-        return Document(task, "ok", plan.operation, told, more={**more, "changes": changes})
+        return Document(task, "ok", plan.operation, told, findings, {**more, "changes": changes})
     terminal.show(f"[red]✗[/red] {escape(outcome.reason)}")
     if outcome.way_out:
         terminal.show(f"  → {escape(outcome.way_out)}")
@@ -69,6 +72,13 @@ def _changes(stack: Stack, plan: Plan, terminal: Terminal) -> list[Any]:
     terminal.show()
     show_changes(terminal, changes, from_json(plan.arguments).window)
     return changes
+
+
+def _skipped(outcome: Outcome) -> list[str]:
+    """Audits that no step has run: a definition may say so (`skip true`), but not without a word."""
+    audits: list[dict[str, Any]] = list(outcome.results.get("restate", {}).get("audits", []))
+    names = {f"{audit['audit']} of {audit['model']}".replace('"', "") for audit in audits if audit["skipped"]}
+    return [f"audit {name} did not run: its definition skips it" for name in sorted(names)]
 
 
 def steps(plan: Plan, record: Record | None = None, outcome: Outcome | None = None) -> list[dict[str, Any]]:

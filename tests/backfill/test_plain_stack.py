@@ -23,7 +23,7 @@ config = Config(
         state_connection=DuckDBConnectionConfig(database=str(DATA / "state.duckdb")))},
     default_gateway="local", model_defaults=ModelDefaultsConfig(dialect="duckdb", start="%s", cron="@daily"))
 """
-STAGING = """MODEL (name stg.sales, kind FULL, audits (above_zero(column := amount)));
+STAGING = """MODEL (name stg.sales, kind FULL, audits (above_zero(column := amount), not_now));
 SELECT id::INT AS id, sold_at::DATE AS day, amount::INT AS amount FROM raw.main.sales;
 """
 MART = """MODEL (name mart.daily, kind INCREMENTAL_BY_TIME_RANGE (time_column day));
@@ -31,6 +31,7 @@ SELECT day::DATE AS day, SUM(amount)::INT AS amount FROM stg.sales
 WHERE day BETWEEN @start_date AND @end_date GROUP BY day;
 """
 AUDIT = "AUDIT (name above_zero); SELECT * FROM @this_model WHERE @column <= 0;\n"
+SKIPPED = "AUDIT (name not_now, skip true); SELECT * FROM @this_model;\n"
 LOAD = """
 import os, sys, duckdb
 sign = -1 if os.path.exists("negative") else 1
@@ -65,6 +66,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "project/models/staging.sql": STAGING,
         "project/models/mart.sql": MART,
         "project/audits/above_zero.sql": AUDIT,
+        "project/audits/not_now.sql": SKIPPED,
         "load.py": LOAD,
         "invoke.yaml": SETTINGS % first,
     }.items():
@@ -118,6 +120,9 @@ def test_only_the_window_of_a_text_date_changes(plain: Sandbox) -> None:
     after = amounts(plain)
     assert {day for day in after if after[day] != before[day]} == {start, end}
     assert all(after[day] > before[day] + 3900 for day in (start, end))
+    told = [finding["reason"] for finding in ran.document["findings"]]
+    assert told == ["audit not_now of house.stg.sales did not run: its definition skips it"]
+    assert told[0] in ran.err
 
 
 def test_a_failing_audit_puts_everything_back(plain: Sandbox) -> None:
