@@ -28,12 +28,15 @@ def refuse_unfinished(stack: Stack, *, finishing: str | None = None) -> None:
     for record in unfinished(stack.home):
         if record.operation == finishing:
             continue
-        name = record.operation
-        choice = f"invoke ops.rollback {name}"
-        if not record.rollback_begun:
-            choice = f"invoke ops.retry {name} (goes on), or {choice}"
         step = record.last_step or "the start"
-        raise Stopped(f"operation {name} ({record.planned.get('title', '')}) stopped at step {step!r}", choice)
+        title = record.planned.get("title", "")
+        raise Stopped(f"operation {record.operation} ({title}) stopped at step {step!r}", ways_out(record))
+
+
+def ways_out(record: Record) -> str:
+    """What can be done about a stopped operation; once a rollback has begun there is no way but back."""
+    back = f"invoke ops.rollback {record.operation}"
+    return back if record.rollback_begun else f"invoke ops.retry {record.operation} (goes on), or {back}"
 
 
 def refuse_changed(stack: Stack, record: Record) -> None:

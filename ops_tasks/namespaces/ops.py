@@ -12,7 +12,7 @@ from invoke.context import Context
 from ops_tasks.errors import Refused
 from ops_tasks.namespaces import recovery
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unfinished, refuse_unless_free
+from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unfinished, refuse_unless_free, ways_out
 from ops_tasks.namespaces.running import run_plan, steps
 from ops_tasks.operation import lock
 from ops_tasks.operation.journal import history, read
@@ -224,7 +224,7 @@ def rollback(
 
 @ops_task("history", public="ops.history")
 def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> Document:
-    """List every operation: when, what, how it ended.
+    """List every operation: when, what, how it ended; for a stopped one, what can be done about it.
 
     Example: invoke ops.history
     """
@@ -247,6 +247,7 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
             "status": record.status,
             "step": record.last_step,
             "reason": why,
+            "way_out": ways_out(record) if record.status == "stopped" else "",
         }
         rows.append(row)
         table.add_row(record.operation, record.events[0].at[:19], str(row["title"]), record.status, escape(why))
@@ -254,6 +255,9 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
         terminal.show(table)
     else:
         terminal.show("No operation yet.")
+    for row in rows:
+        if row["way_out"]:
+            terminal.show(f"{row['operation']} stopped at step {row['step'] or 'the start'!r} → {row['way_out']}")
     return Document("ops.history", "ok", more={"operations": rows})
 
 

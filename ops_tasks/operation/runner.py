@@ -95,7 +95,9 @@ def _put_back(
             journal.append("failed", failed.name, reason=reason, way_out=way_out)
             evidence: Result = {"nothing_changed": True}
             if plan.snapshot in told.results:
-                say("putting_back", "Put everything back", None)
+                # What refuses has changed nothing; that is checked all the same.
+                what = "Make sure that every file is as it was" if status == "refused" else "Put everything back"
+                say("putting_back", what, None)
                 journal.append(ROLLBACK)  # from here on there is no way but back, also for who finds this half done
                 undo_outside(plan, told, failed)
                 evidence = plan.put_back(told)

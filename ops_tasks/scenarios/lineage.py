@@ -38,9 +38,11 @@ def raw_tables(
 ) -> list[RawTable]:
     """Every raw table that is there, of all sources; `schemas` is dlt's own word per source.
 
-    A child table takes the date column of the table at the top of it. Raises `UsageError` for a configured table or
-    date column that does not exist.
+    A child table takes the date column of the table at the top of it. Where sources share a dataset each has the tables
+    that its configuration names, the first one those that none names. Raises `UsageError` for a date column that does
+    not exist, and for a table that two sources name.
     """
+    owners = _owners(stack)
     found: list[RawTable] = []
     for source, config in stack.config.sources.items():
         schema = schemas[source]
@@ -58,7 +60,10 @@ def raw_tables(
             if table.startswith("_dlt"):
                 continue
             parents = _parents(table, schema, there)
-            root = config.tables.get(parents[-1] if parents else table)
+            top = parents[-1] if parents else table
+            if owners[config.catalog, config.dataset].get(top, owners[config.catalog, config.dataset][""]) != source:
+                continue
+            root = config.tables.get(top)
             found.append(
                 RawTable(
                     prefix + table,
@@ -71,6 +76,20 @@ def raw_tables(
                     tuple(schema.get(table, {}).get("primary_key", ())),
                 )
             )
+    return found
+
+
+def _owners(stack: Stack) -> dict[tuple[str, str], dict[str, str]]:
+    """(catalog, dataset) -> table -> the source that names it; the empty name is that of every other table."""
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for source, config in stack.config.sources.items():
+        owners = found.setdefault((config.catalog, config.dataset), {"": source})
+        for table in config.tables:
+            if table in owners:
+                key = f"ops.sources.{source}.tables.{table}"
+                # To exchange its window for one of them would delete what the other has loaded.
+                raise UsageError(f"{stack.file}: {key}: {owners[table]} has that table too", "name it once")
+            owners[table] = source
     return found
 
 

@@ -155,7 +155,7 @@ def test_after_the_snapshot_everything_is_put_back(
     done = stage.seen.index("release by force")
     assert stage.seen[done:] == [
         "release by force",
-        "say Put everything back",
+        "say Make sure that every file is as it was" if status == "refused" else "say Put everything back",
         *("undo work", "undo snapshot", "undo look"),
         "put back",
     ]

@@ -87,14 +87,15 @@ def test_dated_columns_leave_the_clock_out() -> None:
     assert dated_columns(model(clock_columns=["day"]), TWO | {"t": "TIME", "ns": "TIMESTAMP_NS"}) == ["seen_at", "ns"]
 
 
-def stack(tmp_path: Path, date_column: str | None = "day") -> Stack:
+def stack(tmp_path: Path, date_column: str | None = "day", other: dict[str, Any] | None = None) -> Stack:
     source = {
         "catalog": "raw",
         "dataset": "main",
         "tables": {"obs": {"date_column": date_column}, "absent": {"date_column": "x"}, "species": {}},
         "load": {"dlt": "m:f"},
     }
-    section = {"databases": {"raw": "raw.duckdb"}, "sqlmesh": {"project": "p"}, "sources": {"ebird": source}}
+    sources = {"ebird": source} if other is None else {"ebird": source, "other": {**source, "tables": other}}
+    section = {"databases": {"raw": "raw.duckdb"}, "sqlmesh": {"project": "p"}, "sources": sources}
     return Stack(tmp_path / "invoke.yaml", tmp_path, OpsSection.model_validate(section))
 
 
@@ -146,3 +147,22 @@ def test_dlt_schema_overrules_the_naming(tmp_path: Path) -> None:
 def test_a_date_column_that_is_not_there_is_named_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"ops\.sources\.ebird\.tables\.obs\.date_column.*'dat'.*did you mean 'day'"):
         raw_tables(stack(tmp_path, "dat"), {"ebird": SCHEMA}, COLUMNS)
+
+
+def test_sources_that_share_a_dataset_have_each_its_own_tables(tmp_path: Path) -> None:
+    columns = {**COLUMNS, "raw.main.more": {"day": "DATE"}, "raw.main.more__part": {"n": "BIGINT"}}
+    shared = stack(tmp_path, other={"more": {"date_column": "day"}})
+    found = raw_tables(shared, {"ebird": {}, "other": {}}, columns)
+    assert sorted((table.table, table.source, table.date_column) for table in found) == [
+        ("more", "other", "day"),
+        ("more__part", "other", "day"),
+        ("obs", "ebird", "day"),
+        ("obs__media", "ebird", "day"),
+        ("obs__media__tags", "ebird", "day"),
+        ("species", "ebird", None),
+    ]
+
+
+def test_a_table_that_two_sources_name_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"ops\.sources\.other\.tables\.obs: ebird has that table too"):
+        raw_tables(stack(tmp_path, other={"obs": {}}), {"ebird": {}, "other": {}}, COLUMNS)
