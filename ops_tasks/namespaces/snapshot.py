@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.collection import Collection
 from invoke.context import Context
 
-from ops_tasks.errors import Refused, UsageError
+from ops_tasks.errors import OpsError, Refused, UsageError
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import refuse_unless_free
 from ops_tasks.operation import lock
@@ -18,9 +18,8 @@ from ops_tasks.stack import find
 from ops_tasks.systems import snapshots
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from ops_tasks.scenarios.pruning import Prune
+    from ops_tasks.stack import Stack
     from ops_tasks.systems.retention import Pin
     from ops_tasks.systems.snapshots import Snapshot
 
@@ -28,10 +27,21 @@ if TYPE_CHECKING:
 @ops_task(
     "create",
     public="snapshot.create",
-    help={"name": "Its name: say why it exists (pre_mart_rewrite).", "why": "The reason, in words."},
+    help={
+        "name": "Its name: say why it exists (pre_mart_rewrite).",
+        "why": "The reason, in words.",
+        "yes": "Taken, as everywhere; there is no question, because nothing is overwritten.",
+    },
 )
 def create(
-    _context: Context, name: str, why: str = "", plan: bool = False, stack: str = "", *, terminal: Terminal
+    _context: Context,
+    name: str,
+    why: str = "",
+    plan: bool = False,
+    yes: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
 ) -> Document:
     """Copy the whole state set as of one moment (databases, WALs, SQLMesh state, dlt working state) and verify it.
 
@@ -71,57 +81,44 @@ def show_list(_context: Context, stack: str = "", *, terminal: Terminal) -> Docu
 
     Example: invoke snapshot.list
     """
+    from ops_tasks.report.snapshots import listing
+    from ops_tasks.scenarios import pruning
     from ops_tasks.systems import retention
 
-    found = find(stack)
+    found, now = find(stack), datetime.now(UTC)
     pins = retention.pins(found)
-    rows = [_row(snapshot, pins.get(snapshot.name)) for snapshot in snapshots.every(found)]
+    rows = [_row(snapshot, pins.get(snapshot.name), now) for snapshot in snapshots.every(found)]
+    gone = pruning.used_up(found)
     if rows:
-        terminal.show(_table(rows))
-    else:
+        terminal.show(listing(rows, now))
+    elif not gone:
         terminal.show("No snapshot yet: invoke snapshot.create --name=NAME")
-    findings = [{"reason": line, "way_out": "move its folder away"} for line in snapshots.unreadable(found)]
+    for one in gone:
+        whom = f"operation {one.operation}" if one.operation else "a restore"
+        terminal.show(f"[dim]{escape(one.name)}: used up by {whom}, {size(one.bytes)} left[/dim]")
+    findings = _unreadable(found)
     for finding in findings:
         terminal.show(f"[red]✗[/red] {escape(finding['reason'])}")
-    return Document("snapshot.list", "findings" if findings else "ok", findings=findings, more={"snapshots": rows})
+    more = {"snapshots": rows, "used_up": [vars(one) for one in gone]}
+    return Document("snapshot.list", "findings" if findings else "ok", findings=findings, more=more)
 
 
-def _row(snapshot: Snapshot, pin: Pin | None) -> dict[str, Any]:
+def _unreadable(stack: Stack) -> list[dict[str, str]]:
+    return [{"reason": line, "way_out": "move its folder away"} for line in snapshots.unreadable(stack)]
+
+
+def _row(snapshot: Snapshot, pin: Pin | None, now: datetime) -> dict[str, Any]:
+    kept = pin and {"until": pin.until and pin.until.isoformat(), "why": pin.why, "holds": pin.holds(now.date())}
     return {
         "name": snapshot.name,
         "created_at": snapshot.created_at.isoformat(),
         "bytes": snapshot.bytes,
         "verified_at": snapshot.verified_at.isoformat() if snapshot.verified_at else None,
+        "problems": list(snapshot.problems),
         "why": snapshot.why,
         "forensic": snapshot.forensic,
-        "kept": None if pin is None else {"until": pin.until and pin.until.isoformat(), "why": pin.why},
+        "kept": kept,
     }
-
-
-def _table(rows: list[dict[str, Any]]) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("snapshot", "taken (UTC)", "age", "size", "verified (UTC)", "why"):
-        table.add_column(column, no_wrap=column == "snapshot")
-    for row in rows:
-        taken = datetime.fromisoformat(row["created_at"])
-        age = datetime.now(UTC) - taken
-        verified = datetime.fromisoformat(row["verified_at"]) if row["verified_at"] else None
-        why = escape(row["why"])
-        if row["forensic"]:
-            why = f"[yellow]as it was found, damage included[/yellow]; {why}"
-        if row["kept"]:
-            why = f"[green]kept {row['kept']['until'] or 'for ever'}[/green] ({escape(row['kept']['why'])}); {why}"
-        table.add_row(
-            row["name"],
-            f"{taken:%Y-%m-%d %H:%M}",
-            f"{age.days} d" if age.days else f"{age.seconds // 3600} h {age.seconds % 3600 // 60} min",
-            size(row["bytes"]),
-            f"{verified:%Y-%m-%d %H:%M}" if verified else "[red]never[/red]",
-            why,
-        )
-    return table
 
 
 @ops_task(
@@ -140,17 +137,30 @@ def verify(_context: Context, name: str = "", all: bool = False, stack: str = ""
         raise UsageError("say which snapshot to verify", "--name=NAME, or --all")
     found = find(stack)
     names = [snapshot.name for snapshot in snapshots.every(found)] if all else [name]
-    findings = [{"reason": line, "way_out": "move its folder away"} for line in snapshots.unreadable(found) if all]
-    for one in names:
-        problems = snapshots.verify(found, one, lambda text: terminal.step("progress", text, None))
-        findings += [{"reason": f"{one}: {problem}", "way_out": "take a new one"} for problem in problems]
-        if not problems:
-            terminal.show(f"[green]✓[/green] {escape(one)} is whole")
+    findings = _unreadable(found) if all else []
     for finding in findings:
         terminal.show(f"[red]✗[/red] {escape(finding['reason'])}")
+    for one in names:
+        problems = _problems(found, one, terminal)
+        findings += [{"reason": f"{one}: {problem}", "way_out": "take a new one"} for problem in problems]
+        if problems:
+            others = f" (and {len(problems) - 1} more files)" if problems[1:] else ""
+            terminal.show(f"[red]✗[/red] {escape(f'{one}: {problems[0]}')}{others}")
+        else:
+            terminal.show(f"[green]✓[/green] {escape(one)} is whole")
     if not names and not findings:
         terminal.show("No snapshot yet: invoke snapshot.create --name=NAME")
     return Document("snapshot.verify", "findings" if findings else "ok", findings=findings, more={"names": names})
+
+
+def _problems(stack: Stack, name: str, terminal: Terminal) -> list[str]:
+    """What is wrong with a snapshot, also where it cannot even be looked at; an unknown name is a usage error."""
+    try:
+        return snapshots.verify(stack, name, lambda text: terminal.step("progress", text, None))
+    except UsageError:
+        raise
+    except OpsError as error:
+        return [error.reason]
 
 
 @ops_task(
@@ -201,17 +211,17 @@ def keep(
         "keep_daily": "Keep the newest of each of the last N days that have one.",
         "keep_weekly": "Keep the newest of each of the last N weeks that have one.",
         "keep_monthly": "Keep the newest of each of the last N months that have one.",
-        "keep_within": "Keep all that are younger than this many days.",
+        "keep_within": "Keep all that were taken within this time before the newest (7d, 1y5m7d2h).",
         "dry_run": "The same as --plan.",
     },
 )
 def prune(
     _context: Context,
-    keep_last: int = 0,
-    keep_daily: int = 0,
-    keep_weekly: int = 0,
-    keep_monthly: int = 0,
-    keep_within: int = 0,
+    keep_last: str = "",
+    keep_daily: str = "",
+    keep_weekly: str = "",
+    keep_monthly: str = "",
+    keep_within: str = "",
     dry_run: bool = False,
     plan: bool = False,
     yes: bool = False,
@@ -229,51 +239,50 @@ def prune(
     from ops_tasks.namespaces.guards import agree
     from ops_tasks.scenarios.pruning import plan_prune
     from ops_tasks.scenarios.pruning import prune as carry_out
-    from ops_tasks.systems.retention import Policy
+    from ops_tasks.systems.retention import Policy, parse_count, parse_within
 
-    counts = (keep_last, keep_daily, keep_weekly, keep_monthly, keep_within)
-    policy = Policy(*counts)
-    if min(counts) < 0:
-        raise UsageError(f"{min(counts)} is no number to keep", "0 or more")
+    given = {"last": keep_last, "daily": keep_daily, "weekly": keep_weekly, "monthly": keep_monthly}
+    counts = {word: parse_count(word, text) for word, text in given.items()}
+    policy = Policy(**counts, within=parse_within(keep_within))
     if policy.empty:
         raise UsageError("no policy given", "for example --keep-last=3 --keep-daily=7 --keep-weekly=4")
     found = find(stack)
     lock.refuse_running(found.home)
     planned = plan_prune(found, policy)
-    terminal.show(_decisions(planned))
-    for folder in planned.leftovers:
-        terminal.show(f"  - {escape(folder.name)} [dim](left over)[/dim]")
-    terminal.show(f"{len(planned.going)} snapshots go, {size(planned.bytes)} become free")
+    _show_prune(planned, found, terminal)
     more = {
         "keep": {one.name: list(one.reasons) for one in planned.decisions if one.reasons},
         "remove": list(planned.going),
         "leftovers": [folder.name for folder in planned.leftovers],
+        "unreadable": snapshots.unreadable(found),
         "bytes": planned.bytes,
     }
     if plan or dry_run or not (planned.going or planned.leftovers):
         return Document("snapshot.prune", "ok", more=more)
-    if not agree(terminal, "Remove them?", yes=yes, command="invoke snapshot.prune ..."):
+    flags = [f" --keep-{word}={count}" for word, count in counts.items() if count]
+    flags += [f" --keep-within={keep_within}"] if keep_within else []
+    if not agree(terminal, "Remove them?", yes=yes, command=f"invoke snapshot.prune{''.join(flags)}"):
         raise Refused("not confirmed; nothing was changed")
     with lock.held(found.home, "snapshot.prune", "-"):
-        if plan_prune(found, policy).going != planned.going:
+        now = plan_prune(found, policy)
+        if (now.going, now.leftovers) != (planned.going, planned.leftovers):
             raise Refused("there are other snapshots now than those that were shown", "look again with --plan")
-        carry_out(found, planned)
-    terminal.show("[green]✓[/green] removed")
+        carry_out(found, now)
+    terminal.show(f"[green]✓[/green] removed, {size(planned.bytes)} freed")
     return Document("snapshot.prune", "ok", more=more)
 
 
-def _decisions(planned: Prune) -> Table:
-    from rich.table import Table
+def _show_prune(planned: Prune, stack: Stack, terminal: Terminal) -> None:
+    from ops_tasks.report.snapshots import decisions
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("snapshot", "taken (UTC)", "size", "", "why"):
-        table.add_column(column, no_wrap=column == "snapshot")
-    for one in planned.decisions:
-        word = "[green]keep[/green]" if one.reasons else "[red]remove[/red]"
-        table.add_row(
-            one.name, f"{one.created_at:%Y-%m-%d %H:%M}", size(one.bytes), word, escape(", ".join(one.reasons))
-        )
-    return table
+    if planned.decisions:
+        terminal.show(decisions([vars(one) | {"created_at": one.created_at.isoformat()} for one in planned.decisions]))
+    for folder in planned.leftovers:
+        terminal.show(f"  - {escape(folder.name)} [dim](left over)[/dim]")
+    for line in snapshots.unreadable(stack):
+        terminal.show(f"[yellow]![/yellow] {escape(line)}; it is left alone")
+    left = f" and {len(planned.leftovers)} left over" if planned.leftovers else ""
+    terminal.show(f"{len(planned.going)} snapshots go{left}, {size(planned.bytes)} become free")
 
 
 ns = Collection("snapshot", create, show_list, verify, keep, prune)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
-from ops_tasks.operation.journal import history
+from ops_tasks.operation.journal import Record, history
 from ops_tasks.stack import Stack
 from ops_tasks.systems import retention, snapshots
 from ops_tasks.systems.retention import Decision, Policy
@@ -26,33 +28,72 @@ class Prune:
         return tuple(decision.name for decision in self.decisions if not decision.reasons)
 
 
+@dataclass(frozen=True)
+class UsedUp:
+    """A snapshot whose files were moved back; `operation` is None where no journal knows whose it was."""
+
+    name: str
+    operation: str | None
+    bytes: int
+
+
 def needed(stack: Stack) -> dict[str, str]:
-    """Snapshot -> which operation still needs it: every stopped one, and the last one that succeeded."""
+    """Snapshot -> which operation still needs it: the last one that succeeded, to be undone, and every stopped one.
+
+    A stopped one may go on: it needs the snapshots that it brings something back from as well, and what was set aside
+    of it stays too.
+    """
     found: dict[str, str] = {}
     records = history(stack.home)
-    done = [record for record in records if record.status == "succeeded"]
-    for record in (*done[-1:], *(record for record in records if record.status == "stopped")):
-        name = record.planned.get("arguments", {}).get("snapshot")
-        if name:
-            way = "its undo" if record.status == "succeeded" else "stopped"
-            found[str(name)] = f"operation {record.operation} ({way})"
+    for record in [record for record in records if record.status == "succeeded"][-1:]:
+        for name in _own(record):
+            found[name] = f"operation {record.operation} (its undo)"
+    taken = [snapshot.name for snapshot in snapshots.every(stack) if snapshot.forensic]
+    for record in (record for record in records if record.status == "stopped"):
+        aside = (name for name in taken if record.operation in name)
+        for name in (*_own(record), *_mentioned(record.planned.get("arguments")), *aside):
+            found[name] = f"operation {record.operation} (stopped)"
     return found
+
+
+def used_up(stack: Stack) -> list[UsedUp]:
+    """Every used-up snapshot that is still there, by whom it was used up, and the bytes that are left of it."""
+    owners = {name: record.operation for record in history(stack.home) for name in _own(record)}
+    return [UsedUp(path.name, owners.get(path.name), retention.size_of(path)) for path in retention.used_up(stack)]
 
 
 def plan_prune(stack: Stack, policy: Policy) -> Prune:
     """Decide; reads only."""
-    taken = snapshots.every(stack)
+    taken = {one.name: one for one in snapshots.every(stack)}
     wanted = needed(stack)
-    decisions = retention.choose(taken, policy, datetime.now(UTC), retention.pins(stack), wanted)
-    going = [one.folder for one in taken if not next(d for d in decisions if d.name == one.name).reasons]
+    decisions = retention.choose(list(taken.values()), policy, datetime.now(UTC), retention.pins(stack), wanted)
     left = [path for path in retention.leftovers(stack) if path.name not in wanted]
+    going = [taken[one.name].folder for one in decisions if not one.reasons]
     freed = sum(retention.size_of(folder) for folder in (*going, *left))
     return Prune(tuple(decisions), tuple(left), freed)
 
 
 def prune(stack: Stack, planned: Prune) -> None:
-    """Remove what nothing keeps, one after the other."""
-    for name in planned.going:
-        retention.remove(snapshots.folder_of(stack, name))
+    """Remove what nothing keeps, one after the other; what an earlier removal has left goes first, it has the names."""
     for folder in planned.leftovers:
         retention.remove(folder)
+    for name in planned.going:
+        retention.remove(snapshots.folder_of(stack, name))
+
+
+def _own(record: Record) -> list[str]:
+    name = record.planned.get("arguments", {}).get("snapshot")
+    return [str(name)] if name else []
+
+
+def _mentioned(value: object) -> Iterator[str]:
+    """Every snapshot that an operation's arguments name, however deep."""
+    if isinstance(value, Mapping):
+        for key, inner in cast("Mapping[str, Any]", value).items():
+            if key == "snapshot" and isinstance(inner, str):
+                yield inner
+            else:
+                yield from _mentioned(inner)
+    elif isinstance(value, Sequence) and not isinstance(value, str):
+        for inner in cast("Sequence[object]", value):
+            yield from _mentioned(inner)

@@ -26,6 +26,7 @@ from ops_tasks.systems.worker_main import progress
 
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
+DAMAGED = "damaged.json"
 CONSUMED = "consumed.json"
 
 
@@ -135,21 +136,26 @@ def publish(folder: str, final: str, manifest: dict[str, Any]) -> None:
 def verify(folder: str) -> dict[str, Any]:
     """Compare every file of a snapshot with its manifest: presence, size, sha256, and every block checksum.
 
-    Returns `{"problems": [...], "bytes": n}` and, when there is no problem, writes down when it was verified.
+    Returns `{"problems": [...], "bytes": n}` and writes down when it was verified, or what is wrong with it.
     """
     base = Path(folder)
     manifest = json.loads((base / MANIFEST).read_text(encoding="utf-8"))
 
     def compare(entry: dict[str, Any]) -> list[str]:
-        return _verify(base / "files" / entry["path"], entry)
+        try:
+            return _verify(base / "files" / entry["path"], entry)
+        except OSError as error:
+            return [f"{entry['path']} cannot be read ({error.strerror})"]
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         answers = list(pool.map(compare, manifest["files"]))
     problems = [problem for answer in answers for problem in answer]
     if problems:
         (base / VERIFIED).unlink(missing_ok=True)
+        _write_json(base / DAMAGED, {"at": datetime.now(UTC).isoformat(), "problems": problems})
     else:
         _write_verified(base, manifest)
+        (base / DAMAGED).unlink(missing_ok=True)
     return {"problems": problems, "bytes": _bytes(manifest)}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -22,23 +23,34 @@ REMOVING = ".removing"
 FORENSIC_DAYS = 30
 DAY = 86_400
 SCRATCH = ("drill-", "smoke-")
+DURATION = re.compile(r"(?=\d)(?:(\d{1,3})y)?(?:(\d{1,4})m)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?")
+HOURS = (366 * 24, 31 * 24, 24, 1)
 
 
 @dataclass(frozen=True)
 class Policy:
-    """How many to keep: the `last` ones, the newest of each of the last days, weeks, months that have one, and all that
-    are younger than `within` days."""
+    """How many to keep: the `last` ones, the newest of each of the last days, weeks, months that have one (UTC), and
+    all that were taken less than `within` before the newest."""
 
     last: int = 0
     daily: int = 0
     weekly: int = 0
     monthly: int = 0
-    within: int = 0
+    within: timedelta = timedelta()
 
     @property
     def empty(self) -> bool:
         """Whether nothing is asked to be kept."""
         return not any((self.last, self.daily, self.weekly, self.monthly, self.within))
+
+
+Bucket = Callable[[Snapshot], str]
+BUCKETS: dict[str, tuple[Callable[[Policy], int], Bucket]] = {
+    "last": (lambda policy: policy.last, lambda one: one.name),
+    "daily": (lambda policy: policy.daily, lambda one: f"{one.created_at:%Y-%m-%d}"),
+    "weekly": (lambda policy: policy.weekly, lambda one: f"{one.created_at:%G-W%V}"),
+    "monthly": (lambda policy: policy.monthly, lambda one: f"{one.created_at:%Y-%m}"),
+}
 
 
 @dataclass(frozen=True)
@@ -58,6 +70,10 @@ class Pin:
     until: date | None
     why: str
 
+    def holds(self, today: date) -> bool:
+        """Whether it still keeps its snapshot; on its last day it does."""
+        return self.until is None or self.until >= today
+
 
 def choose(
     taken: Sequence[Snapshot], policy: Policy, now: datetime, pins: Mapping[str, Pin], needed: Mapping[str, str]
@@ -65,9 +81,9 @@ def choose(
     """Decide on every snapshot, newest first; a snapshot stays when anything keeps it.
 
     `needed` is name -> who needs it. The newest verified one always stays. Copies of damaged sets are outside of the
-    policy: they stay for FORENSIC_DAYS.
+    policy: they stay for FORENSIC_DAYS. `within` counts from the newest snapshot and not from now, as in restic (0.18).
     """
-    newest_first = sorted(taken, key=lambda one: one.created_at, reverse=True)
+    newest_first = sorted(taken, key=lambda one: (one.created_at, one.name), reverse=True)
     ordinary = [one for one in newest_first if not one.forensic]
     reasons: dict[str, list[str]] = {one.name: [] for one in newest_first}
     proven = next((one.name for one in ordinary if one.verified_at), None)
@@ -75,23 +91,18 @@ def choose(
         reasons[proven].append("newest verified")
     for one in newest_first:
         pin = pins.get(one.name)
-        if pin is not None and (pin.until is None or pin.until >= now.date()):
+        if pin is not None and pin.holds(now.date()):
             reasons[one.name].append(f"kept until {pin.until}" if pin.until else "kept")
         if one.name in needed:
             reasons[one.name].append(needed[one.name])
         if one.forensic and now - one.created_at < timedelta(days=FORENSIC_DAYS):
             reasons[one.name].append(f"evidence, for {FORENSIC_DAYS} days")
-        if policy.within and not one.forensic and now - one.created_at < timedelta(days=policy.within):
-            reasons[one.name].append(f"within {policy.within} days")
-    buckets: tuple[tuple[str, int, Callable[[Snapshot], str]], ...] = (
-        ("last", policy.last, lambda one: one.name),
-        ("daily", policy.daily, lambda one: f"{one.created_at:%Y-%m-%d}"),
-        ("weekly", policy.weekly, lambda one: f"{one.created_at:%G-W%V}"),
-        ("monthly", policy.monthly, lambda one: f"{one.created_at:%Y-%m}"),
-    )
-    for word, count, bucket in buckets:
-        for one in _newest_of_each(ordinary, bucket, count):
+    for word, (count, bucket) in BUCKETS.items():
+        for one in _newest_of_each(ordinary, bucket, count(policy)):
             reasons[one.name].append(word)
+    for one in ordinary:
+        if ordinary[0].created_at - one.created_at < policy.within:
+            reasons[one.name].append("within")
     return [Decision(one.name, one.created_at, one.bytes, tuple(reasons[one.name])) for one in newest_first]
 
 
@@ -125,9 +136,17 @@ def pins(stack: Stack) -> dict[str, Pin]:
             told = cast("dict[str, Any]", json.loads(file.read_text(encoding="utf-8")))
             until = date.fromisoformat(told["until"]) if told["until"] else None
             found[one.name] = Pin(until, str(told["why"]))
-        except (ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError):
             found[one.name] = Pin(None, "its pin cannot be read")
     return found
+
+
+def used_up(stack: Stack) -> list[Path]:
+    """Folders of the snapshots whose files were moved back into the stack."""
+    folder = stack.home / "snapshots"
+    found = sorted(folder.iterdir()) if folder.is_dir() else []
+    shown = (path for path in found if not path.name.startswith("."))
+    return [path for path in shown if (path / MANIFEST).is_file() and (path / CONSUMED).is_file()]
 
 
 def leftovers(stack: Stack) -> list[Path]:
@@ -136,20 +155,30 @@ def leftovers(stack: Stack) -> list[Path]:
     All but the half-removed ones are older than a day: somebody may be at work in a younger one.
     """
     now = time.time()
-    return [path for path in _candidates(stack) if path.name.endswith(REMOVING) or now - path.stat().st_mtime > DAY]
+    home = [path for path in stack.home.iterdir() if path.is_dir()] if stack.home.is_dir() else []
+    inside = list((stack.home / "snapshots").iterdir()) if (stack.home / "snapshots").is_dir() else []
+    half = [path for path in inside if path.is_dir() and path.name.startswith(".")]
+    scratch = [path for path in home if path.name.startswith(SCRATCH)]
+    old = [path for path in {*half, *used_up(stack), *scratch} if now - path.stat().st_mtime > DAY]
+    return sorted({*old, *(path for path in (*half, *home) if _half_removed(path))})
 
 
 def remove(folder: Path) -> None:
     """Remove a snapshot or a leftover; killed in the middle it has a name that the next removal knows."""
     going = folder
-    if not folder.name.endswith(REMOVING):
+    if not _half_removed(folder):
         going = folder.with_name(f".{folder.name.lstrip('.')}{REMOVING}")
         folder.rename(going)
-    shutil.rmtree(going)
+    if going.is_symlink():
+        going.unlink()
+    else:
+        shutil.rmtree(going)
 
 
 def size_of(folder: Path) -> int:
     """Bytes that removing a folder frees; a file that is linked from elsewhere frees nothing."""
+    if folder.is_symlink():
+        return 0
     files = (path.stat() for path in folder.rglob("*") if path.is_file() and not path.is_symlink())
     return sum(stat.st_size for stat in files if stat.st_nlink == 1)
 
@@ -167,21 +196,30 @@ def parse_until(text: str, today: date) -> date | None:
     return until
 
 
-def _newest_of_each(
-    newest_first: Sequence[Snapshot], bucket: Callable[[Snapshot], str], count: int
-) -> Iterator[Snapshot]:
+def parse_count(word: str, text: str) -> int:
+    """How many `--keep-WORD` keeps, 0 for no text; Invoke (3.0) leaves with a stack trace where a number is none."""
+    if text and not (text.isascii() and text.isdigit()):
+        raise UsageError(f"--keep-{word}={text} is no number to keep", "0 or more")
+    return int(text or 0)
+
+
+def parse_within(text: str) -> timedelta:
+    """A duration as restic writes it (7d, 1y5m7d2h), nothing for no text; a year has 366 days here, a month 31."""
+    found = DURATION.fullmatch(text)
+    if text and found is None:
+        raise UsageError(f"--keep-within: {text!r} is no duration", "for example 7d, or 1y5m7d2h")
+    counts = (int(number or 0) for number in (found.groups() if found else ()))
+    return timedelta(hours=sum(count * hours for count, hours in zip(counts, HOURS, strict=False)))
+
+
+def _half_removed(folder: Path) -> bool:
+    return folder.name.startswith(".") and folder.name.endswith(REMOVING)
+
+
+def _newest_of_each(newest_first: Sequence[Snapshot], bucket: Bucket, count: int) -> Iterator[Snapshot]:
     seen: set[str] = set()
     for one in newest_first:
         name = bucket(one)
         if name not in seen and len(seen) < count:
             seen.add(name)
             yield one
-
-
-def _candidates(stack: Stack) -> list[Path]:
-    folder = stack.home / "snapshots"
-    found = [path for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
-    half = [path for path in found if path.name.startswith(".")]
-    used_up = [path for path in found if (path / MANIFEST).is_file() and (path / CONSUMED).is_file()]
-    scratch = [path for path in stack.home.iterdir() if path.name.startswith(SCRATCH)] if stack.home.is_dir() else []
-    return sorted({*half, *used_up, *scratch})

@@ -20,6 +20,7 @@ SCHEMA = "ops-snapshot/1"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
 MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
+DAMAGED = "damaged.json"
 CONSUMED = "consumed.json"
 Say = Callable[[str], None]
 
@@ -30,7 +31,8 @@ def _quiet(text: str) -> None:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A published snapshot. `bytes` is what it holds, `verified_at` when its files were last compared with it.
+    """A published snapshot. `bytes` is what it holds, `verified_at` when its files were last found to be what it says,
+    `problems` what was wrong with them when they were read last.
 
     A `forensic` one holds a set as it was found, damage included: it can be put back, it is nothing to recover from.
     """
@@ -42,6 +44,7 @@ class Snapshot:
     why: str
     verified_at: datetime | None
     manifest: Mapping[str, Any]
+    problems: tuple[str, ...] = ()
 
     @property
     def forensic(self) -> bool:
@@ -148,8 +151,12 @@ def every(stack: Stack) -> list[Snapshot]:
 
 
 def unreadable(stack: Stack) -> list[str]:
-    """A line per published snapshot whose manifest cannot be read."""
-    return [found for folder in _folders(stack) if isinstance(found := _readable(folder), str)]
+    """A line per published snapshot whose manifest is not there or cannot be read."""
+    home = stack.home / "snapshots"
+    shown = [path for path in sorted(home.iterdir()) if not path.name.startswith(".")] if home.is_dir() else []
+    none = [path for path in shown if path.is_dir() and not (path / MANIFEST).is_file()]
+    damaged = [found for folder in _folders(stack) if isinstance(found := _readable(folder), str)]
+    return [*damaged, *(f"snapshot {path.name} is damaged: it has no manifest" for path in none)]
 
 
 def get(stack: Stack, name: str) -> Snapshot:
@@ -283,14 +290,17 @@ def published(stack: Stack, name: str) -> Snapshot:
 
 def _read(folder: Path) -> Snapshot:
     verified: datetime | None = None
+    problems: tuple[str, ...] = ()
     try:
         manifest = cast("dict[str, Any]", json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
-        if (folder / VERIFIED).is_file():
+        if (folder / DAMAGED).is_file():
+            problems = tuple(json.loads((folder / DAMAGED).read_text(encoding="utf-8"))["problems"])
+        elif (folder / VERIFIED).is_file():
             verified = datetime.fromisoformat(json.loads((folder / VERIFIED).read_text(encoding="utf-8"))["at"])
-        taken = datetime.fromisoformat(manifest["created_at"])
+        taken = datetime.fromisoformat(manifest["created_at"]).astimezone(UTC)
         held = sum(entry["size"] for entry in manifest["files"])
-        return Snapshot(folder.name, folder, taken, held, manifest["why"], verified, manifest)
-    except (ValueError, KeyError, TypeError) as error:
+        return Snapshot(folder.name, folder, taken, held, manifest["why"], verified, manifest, problems)
+    except (OSError, ValueError, KeyError, TypeError) as error:
         reason = f"snapshot {folder.name} is damaged: its manifest cannot be read ({type(error).__name__}: {error})"
         raise StepFailed(reason, f"move {folder} out of the way") from None
 

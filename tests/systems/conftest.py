@@ -47,7 +47,11 @@ sys.stdin.read()
 @pytest.fixture
 def small(tmp_path: Path) -> Stack:
     """Three databases of a few blocks each, and dlt's working state."""
-    root = tmp_path / "stack"
+    return small_stack(tmp_path / "stack")
+
+
+def small_stack(root: Path) -> Stack:
+    """The same, in a folder that is not there yet."""
     (root / "transforms").mkdir(parents=True)
     (root / "data").mkdir()
     (root / "invoke.yaml").write_text(INVOKE_YAML)

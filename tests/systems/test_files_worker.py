@@ -21,6 +21,7 @@ import pytest
 
 from ops_tasks.errors import Busy, StepFailed
 from ops_tasks.stack import Stack
+from ops_tasks.systems import files_worker
 from ops_tasks.systems.files_worker import copy_set, holders, publish, restore, scan_files, stamps, verify
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -235,6 +236,21 @@ def test_a_damaged_snapshot_is_found_and_never_put_in_place(
     with pytest.raises(StepFailed, match=f"the snapshot is damaged: {path}"):
         back(small, taken, consume=consume)
     assert contents(small.root) == before
+
+
+def test_a_file_that_the_disk_does_not_give_is_a_problem_like_any_other(
+    small: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = take(small)
+
+    def broken(descriptor: int) -> str:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(files_worker, "sha256", broken)
+    problems = verify(taken)["problems"]
+    assert "data/raw.duckdb cannot be read (Input/output error)" in problems
+    assert not (Path(taken) / "verified.json").exists()
+    assert json.loads((Path(taken) / "damaged.json").read_text())["problems"] == problems
 
 
 @pytest.mark.parametrize("consume", [False, True])

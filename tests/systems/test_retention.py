@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ops_tasks.errors import UsageError
-from ops_tasks.systems.retention import FORENSIC_DAYS, Pin, Policy, choose, parse_until
+from ops_tasks.systems.retention import BUCKETS, FORENSIC_DAYS, Pin, Policy, choose, parse_until, parse_within
 from ops_tasks.systems.snapshots import Snapshot
 
 NOW = datetime(2026, 4, 23, 12, tzinfo=UTC)
@@ -38,7 +37,7 @@ DAILY = [snapshot(f"d{day}", 24 * day) for day in range(20)]
         (Policy(daily=3), ["d0", "d1", "d2"]),
         (Policy(weekly=2), ["d0", "d4"]),
         (Policy(monthly=1), ["d0"]),
-        (Policy(within=2), ["d0", "d1"]),
+        (Policy(within=timedelta(days=2)), ["d0", "d1"]),
         (Policy(last=1, weekly=3), ["d0", "d4", "d11"]),
         (Policy(), ["d0"]),
     ],
@@ -76,19 +75,61 @@ def test_copies_of_damage_are_evidence_for_a_month_and_never_something_to_recove
     assert kept([recent, old, snapshot("good", 48)], Policy(last=1)) == ["recent", "good"]
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 3000), st.booleans(), st.booleans()), max_size=25, unique_by=lambda one: one[0]),
-    st.builds(Policy, *(st.integers(0, 6) for _ in range(5))),
-)
-def test_laws(made: list[tuple[int, bool, bool]], policy: Policy) -> None:
-    taken = [snapshot(f"s{hours}", hours, verified=verified, forensic=forensic) for hours, verified, forensic in made]
-    stays = kept(taken, policy)
+def test_within_counts_from_the_newest_snapshot() -> None:
+    assert kept(DAILY[10:], Policy(within=timedelta(days=3))) == ["d10", "d11", "d12"]
+
+
+TAKEN = st.lists(
+    st.tuples(st.integers(0, 3000), st.booleans(), st.booleans()), max_size=25, unique_by=lambda one: one[0]
+).map(lambda made: [snapshot(f"s{hours}", hours, verified=whole, forensic=bad) for hours, whole, bad in made])
+NUMBERS = st.tuples(*(st.integers(0, 6) for _ in range(5)))
+
+
+def policy_of(numbers: tuple[int, ...]) -> Policy:
+    return Policy(*numbers[:4], within=timedelta(days=numbers[4]))
+
+
+@given(TAKEN, NUMBERS)
+def test_the_newest_verified_one_is_never_removed(taken: list[Snapshot], numbers: tuple[int, ...]) -> None:
     proven = [one for one in sorted(taken, key=lambda one: one.created_at) if one.verified_at and not one.forensic]
-    assert not proven or proven[-1].name in stays
-    # what is left is left alone the next time, and a policy that keeps more removes no more
-    assert kept([one for one in taken if one.name in stays], policy) == stays
-    more = replace(policy, last=policy.last + 1, daily=policy.daily + 1, within=policy.within + 1)
-    assert set(stays) <= set(kept(taken, more))
+    assert not proven or proven[-1].name in kept(taken, policy_of(numbers))
+
+
+@given(TAKEN, NUMBERS)
+def test_what_is_left_is_left_alone_the_next_time(taken: list[Snapshot], numbers: tuple[int, ...]) -> None:
+    stays = kept(taken, policy_of(numbers))
+    assert kept([one for one in taken if one.name in stays], policy_of(numbers)) == stays
+
+
+@given(TAKEN, NUMBERS, NUMBERS)
+def test_more_policy_removes_no_more(taken: list[Snapshot], less: tuple[int, ...], extra: tuple[int, ...]) -> None:
+    more = tuple(first + second for first, second in zip(less, extra, strict=True))
+    assert set(kept(taken, policy_of(less))) <= set(kept(taken, policy_of(more)))
+
+
+@given(TAKEN, NUMBERS)
+def test_for_what_goes_something_newer_stays(taken: list[Snapshot], numbers: tuple[int, ...]) -> None:
+    """In its own day (week, month), or in as many later ones as were asked for."""
+    policy = policy_of(numbers)
+    ordinary = [one for one in taken if not one.forensic]
+    stays = [one for one in ordinary if one.name in kept(taken, policy)]
+    for gone in (one for one in ordinary if one not in stays):
+        for count, bucket in BUCKETS.values():
+            newer = {bucket(one) for one in stays if one.created_at > gone.created_at}
+            assert bucket(gone) in newer or len(newer) >= count(policy)
+
+
+@pytest.mark.parametrize(
+    ("text", "hours"), [("", 0), ("7d", 168), ("12h", 12), ("1m", 31 * 24), ("1y5m7d2h", 366 * 24 + 155 * 24 + 170)]
+)
+def test_a_duration(text: str, hours: int) -> None:
+    assert parse_within(text) == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize("text", ["7", "d", "-7d", "7w", "2h7d", "7 d", "99999999999d"])
+def test_no_duration(text: str) -> None:
+    with pytest.raises(UsageError, match="--keep-within"):
+        parse_within(text)
 
 
 @pytest.mark.parametrize(("text", "day"), [("", None), ("2026-05-01", date(2026, 5, 1)), ("2026-04-23", NOW.date())])

@@ -1,0 +1,74 @@
+"""Tables of snapshots: those that there are, and what pruning them would do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from ops_tasks.report.terminal import escape, size
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Rows = Sequence[Mapping[str, Any]]
+
+
+def listing(rows: Rows, now: datetime) -> Table:
+    """Snapshots as `snapshot.list` has them in its document: `name`, `created_at`, `bytes`, `verified_at`, `why`, and
+    what is special (`forensic`, `problems`, `kept`)."""
+    table = _table("snapshot", "taken (UTC)", "age", "size", "verified (UTC)", "why")
+    for row in rows:
+        taken = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
+        age = now - taken
+        table.add_row(
+            row["name"],
+            f"{taken:%Y-%m-%d %H:%M}",
+            f"{age.days} d" if age.days else f"{age.seconds // 3600} h {age.seconds % 3600 // 60} min",
+            size(row["bytes"]),
+            _verified(row),
+            "; ".join([*_special(row), escape(row["why"])]),
+        )
+    return table
+
+
+def decisions(rows: Rows) -> Table:
+    """What stays and what goes: `name`, `created_at`, `bytes`, and `reasons`, empty where nothing keeps it."""
+    table = _table("snapshot", "taken (UTC)", "size", "", "why")
+    for row in rows:
+        word = "[green]keep[/green]" if row["reasons"] else "[red]remove[/red]"
+        why = escape(", ".join(row["reasons"])) or "[dim]nothing keeps it[/dim]"
+        taken = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
+        table.add_row(row["name"], f"{taken:%Y-%m-%d %H:%M}", size(row["bytes"]), word, why)
+    return table
+
+
+def _verified(row: Mapping[str, Any]) -> str:
+    if row["problems"]:
+        return "[red]damaged[/red]"
+    if row["verified_at"] is None:
+        return "[red]never[/red]"
+    return f"{datetime.fromisoformat(row['verified_at']).astimezone(UTC):%Y-%m-%d %H:%M}"
+
+
+def _special(row: Mapping[str, Any]) -> list[str]:
+    """What is to be known before the reason why it was taken."""
+    found: list[str] = []
+    if kept := row["kept"]:
+        until = kept["until"] or "for ever"
+        word = f"[green]kept {until}[/green]" if kept["holds"] else f"[dim]was kept until {until}[/dim]"
+        found.append(f"{word} ({escape(kept['why'])})")
+    if row["forensic"]:
+        found.append("[yellow]as it was found, damage included[/yellow]")
+    if row["problems"]:
+        found.append(f"[red]{escape(row['problems'][0])}[/red]")
+    return found
+
+
+def _table(*columns: str) -> Table:
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column == "snapshot")
+    return table
