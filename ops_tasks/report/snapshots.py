@@ -33,11 +33,12 @@ def listing(rows: Rows, now: datetime) -> Table:
 
 
 def decisions(rows: Rows) -> Table:
-    """What stays and what goes: `name`, `created_at`, `bytes`, and `reasons`, empty where nothing keeps it."""
+    """What stays and what goes: `name`, `created_at`, `bytes`, `damaged`, and `reasons`, empty if nothing keeps it."""
     table = _table("snapshot", "taken (UTC)", "size", "", "why")
     for row in rows:
         word = "[green]keep[/green]" if row["reasons"] else "[red]remove[/red]"
         why = escape(", ".join(row["reasons"])) or "[dim]nothing keeps it[/dim]"
+        why = f"[red]damaged[/red]; {why}" if row["damaged"] else why
         taken = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
         table.add_row(row["name"], f"{taken:%Y-%m-%d %H:%M}", size(row["bytes"]), word, why)
     return table
@@ -55,8 +56,8 @@ def _special(row: Mapping[str, Any]) -> list[str]:
     """What is to be known before the reason why it was taken."""
     found: list[str] = []
     if kept := row["kept"]:
-        until = kept["until"] or "for ever"
-        word = f"[green]kept {until}[/green]" if kept["holds"] else f"[dim]was kept until {until}[/dim]"
+        until = f"until {kept['until']}" if kept["until"] else "for ever"
+        word = f"[green]kept {until}[/green]" if kept["holds"] else f"[dim]was kept {until}[/dim]"
         found.append(f"{word} ({escape(kept['why'])})")
     if row["forensic"]:
         found.append("[yellow]as it was found, damage included[/yellow]")

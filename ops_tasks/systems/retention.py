@@ -61,6 +61,7 @@ class Decision:
     created_at: datetime
     bytes: int
     reasons: tuple[str, ...]
+    damaged: bool = False
 
 
 @dataclass(frozen=True)
@@ -81,10 +82,12 @@ def choose(
     """Decide on every snapshot, newest first; a snapshot stays when anything keeps it.
 
     `needed` is name -> who needs it. The newest verified one always stays. Copies of damaged sets are outside of the
-    policy: they stay for FORENSIC_DAYS. `within` counts from the newest snapshot and not from now, as in restic (0.18).
+    policy: they stay for FORENSIC_DAYS. One that is known to be damaged takes no whole one's place: the policy counts
+    it only where there is no whole one. `within` counts from the newest snapshot and not from now, as in restic (0.18).
     """
     newest_first = sorted(taken, key=lambda one: (one.created_at, one.name), reverse=True)
-    ordinary = [one for one in newest_first if not one.forensic]
+    candidates = [one for one in newest_first if not one.forensic]
+    ordinary = [one for one in candidates if not one.problems] or candidates
     reasons: dict[str, list[str]] = {one.name: [] for one in newest_first}
     proven = next((one.name for one in ordinary if one.verified_at), None)
     if proven is not None:
@@ -103,7 +106,10 @@ def choose(
     for one in ordinary:
         if ordinary[0].created_at - one.created_at < policy.within:
             reasons[one.name].append("within")
-    return [Decision(one.name, one.created_at, one.bytes, tuple(reasons[one.name])) for one in newest_first]
+    return [
+        Decision(one.name, one.created_at, one.bytes, tuple(reasons[one.name]), bool(one.problems))
+        for one in newest_first
+    ]
 
 
 def pin(stack: Stack, name: str, until: date | None, why: str) -> None:

@@ -16,10 +16,14 @@ from ops_tasks.systems.snapshots import Snapshot
 NOW = datetime(2026, 4, 23, 12, tzinfo=UTC)
 
 
-def snapshot(name: str, hours: float, *, verified: bool = True, forensic: bool = False) -> Snapshot:
+def snapshot(
+    name: str, hours: float, *, verified: bool = True, forensic: bool = False, damaged: bool = False
+) -> Snapshot:
     taken = NOW - timedelta(hours=hours)
     manifest = {"forensic": True} if forensic else {}
-    return Snapshot(name, Path("/nowhere") / name, taken, 1, "", taken if verified else None, manifest)
+    problems = ("raw.duckdb is missing",) if damaged else ()
+    when = taken if verified and not damaged else None
+    return Snapshot(name, Path("/nowhere") / name, taken, 1, "", when, manifest, problems)
 
 
 def kept(taken: list[Snapshot], policy: Policy, **more: dict[str, object]) -> list[str]:
@@ -75,13 +79,25 @@ def test_copies_of_damage_are_evidence_for_a_month_and_never_something_to_recove
     assert kept([recent, old, snapshot("good", 48)], Policy(last=1)) == ["recent", "good"]
 
 
+def test_a_damaged_one_takes_no_place_of_a_whole_one_but_is_better_than_none() -> None:
+    whole, damaged = snapshot("whole", 3), [snapshot("a", 1, damaged=True), snapshot("b", 2, damaged=True)]
+    assert kept([*damaged, whole], Policy(daily=1)) == ["whole"]
+    assert kept(damaged, Policy(daily=1)) == ["a"]
+
+
 def test_within_counts_from_the_newest_snapshot() -> None:
     assert kept(DAILY[10:], Policy(within=timedelta(days=3))) == ["d10", "d11", "d12"]
 
 
+def anything(hours: int, verified: bool, forensic: bool, damaged: bool) -> Snapshot:
+    return snapshot(f"s{hours}", hours, verified=verified, forensic=forensic, damaged=damaged)
+
+
 TAKEN = st.lists(
-    st.tuples(st.integers(0, 3000), st.booleans(), st.booleans()), max_size=25, unique_by=lambda one: one[0]
-).map(lambda made: [snapshot(f"s{hours}", hours, verified=whole, forensic=bad) for hours, whole, bad in made])
+    st.builds(anything, st.integers(0, 3000), st.booleans(), st.booleans(), st.booleans()),
+    max_size=25,
+    unique_by=lambda one: one.name,
+)
 NUMBERS = st.tuples(*(st.integers(0, 6) for _ in range(5)))
 
 
@@ -111,7 +127,7 @@ def test_more_policy_removes_no_more(taken: list[Snapshot], less: tuple[int, ...
 def test_for_what_goes_something_newer_stays(taken: list[Snapshot], numbers: tuple[int, ...]) -> None:
     """In its own day (week, month), or in as many later ones as were asked for."""
     policy = policy_of(numbers)
-    ordinary = [one for one in taken if not one.forensic]
+    ordinary = [one for one in taken if not one.forensic and not one.problems]
     stays = [one for one in ordinary if one.name in kept(taken, policy)]
     for gone in (one for one in ordinary if one not in stays):
         for count, bucket in BUCKETS.values():
