@@ -199,4 +199,3 @@ def test_a_key_that_a_rebuilt_model_would_lose_is_not_hidden_by_new_ones(sandbox
     assert "ebird.species_latest would lose 1 keys" in ran.document["findings"][0]["reason"]
     assert ran.document["findings"][0]["way_out"].startswith("a wider window")
     assert sandbox.hashes() == before
-    assert sandbox.backfill("--allow-history-loss", start=day, end=day).code == 0
