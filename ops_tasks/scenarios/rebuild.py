@@ -254,4 +254,4 @@ def _too_large(found: Facts) -> list[Refusal]:
     if found.bytes <= found.free_bytes:
         return []
     reason = f"keeping the set needs {found.bytes:,} bytes and {found.free_bytes:,} are free"
-    return [Refusal(reason, "free some space: invoke snapshot.prune")]
+    return [Refusal(reason, "free some space: invoke snapshot.prune --keep-last=1")]
