@@ -216,7 +216,10 @@ def rollback(
         refuse_changed(found, record)
         evidence = undo.undo(found, record, planned, lambda text: terminal.step("progress", text, None), (descriptor,))
     if "files" in evidence:
-        terminal.show(f"[green]✓[/green] {evidence['files']} files are byte-identical to the snapshot")
+        theirs: list[str] = evidence.get("theirs", [])
+        terminal.show(f"[green]✓[/green] {evidence['files'] - len(theirs)} files are byte-identical to the snapshot")
+        for path in theirs:
+            terminal.show(f"[yellow]![/yellow] {escape(path)} is as somebody else has written it since")
     else:
         terminal.show("[green]✓[/green] nothing had been changed; the operation is closed")
     return Document("ops.rollback", "ok", operation, more=more | {"evidence": evidence})

@@ -6,7 +6,7 @@ import signal
 import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ops_tasks.errors import OpsError, Refused
@@ -23,7 +23,10 @@ class Interrupted(Exception):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an operation ended. `status`: succeeded, refused, put_back or stopped; `step` is the one that failed."""
+    """How an operation ended. `status`: succeeded, refused, put_back or stopped; `step` is the one that failed.
+
+    `theirs` is what others have written to meanwhile and the operation had not touched yet: left as they wrote it.
+    """
 
     operation: str
     status: str
@@ -32,6 +35,7 @@ class Outcome:
     step: str | None = None
     reason: str = ""
     way_out: str = ""
+    theirs: tuple[str, ...] = ()
 
 
 def run(
@@ -102,6 +106,7 @@ def _put_back(
                 undo_outside(plan, told, failed)
                 evidence = plan.put_back(told)
             journal.append(status, **evidence)
+            outcome = replace(outcome, theirs=tuple(evidence.get("theirs", ())))
         except Exception as second:  # noqa: BLE001 - a failed put-back leaves the operation stopped, and says so
             why, way = _words(second, journal)
             return Outcome(

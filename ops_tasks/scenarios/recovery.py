@@ -71,11 +71,11 @@ def _bringing(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
     for number, one in enumerate(found.bring):
         what = "everything" if one.only is None else ", ".join(one.only)
         title = f"Bring {what} back from {one.snapshot}"
-        made.append(Step(f"bring {number}", title, partial(steps.bring, stack, one, hands)))
+        made.append(Step(f"bring {number}", title, partial(steps.bring, stack, found, one, hands)))
     if found.place is not None:
         title = f"Put {found.place.source} in the place of {found.place.target}"
         equivalent = f"cp {found.place.source} {found.place.target}"
-        made.append(Step("place", title, partial(steps.place, stack, found.place, hands), equivalent=equivalent))
+        made.append(Step("place", title, partial(steps.place, stack, found, found.place, hands), equivalent=equivalent))
     if found.manifest_rows:
         made.append(
             Step("rows", "Count every table, as the manifest does", partial(steps.manifest, stack, found, hands))

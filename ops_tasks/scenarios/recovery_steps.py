@@ -48,19 +48,21 @@ def quarantine(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     return {"retired": retired}
 
 
-def bring(stack: Stack, what: Bring, crew: Crew, run: Run) -> Result:
-    """Bring files back from a snapshot, byte for byte."""
+def bring(stack: Stack, found: Facts, what: Bring, crew: Crew, run: Run) -> Result:
+    """Bring files back from a snapshot, byte for byte, in the place of what the operation's own snapshot has."""
     only = None if what.only is None else list(what.only)
     aside = run.folder / ASIDE
     hands = crew.on(run.log, run.held)
-    done = snapshots.restore(stack, what.snapshot, aside, consume=False, only=only, say=run.say, crew=hands)
+    names: dict[str, Any] = {"only": only, "kept": found.snapshot}
+    done = snapshots.restore(stack, what.snapshot, aside, consume=False, **names, say=run.say, crew=hands)
     shutil.rmtree(aside, ignore_errors=True)
     return done
 
 
-def place(stack: Stack, what: Place, crew: Crew, run: Run) -> Result:
+def place(stack: Stack, found: Facts, what: Place, crew: Crew, run: Run) -> Result:
     """Put a plain file (and its WAL, if it has one) in a database's place."""
-    done = crew.on(run.log, run.held).call("files", "place", run.say, root=str(stack.root), **asdict(what))
+    arguments = {"root": str(stack.root), "kept": str(snapshots.folder_of(stack, found.snapshot)), **asdict(what)}
+    done = crew.on(run.log, run.held).call("files", "place", run.say, **arguments)
     return cast("Result", done)
 
 

@@ -103,7 +103,7 @@ def undo(
     can be run again.
     """
     if planned.snapshot is not None and not snapshots.is_used_up(stack, planned.snapshot):
-        problems = snapshots.verify(stack, planned.snapshot, say)
+        problems = snapshots.verify(stack, planned.snapshot, say, to_put_back=True)
         if problems:
             raise Refused(f"snapshot {planned.snapshot} is damaged: {problems[0]}", "snapshot.list shows the others")
     with deaf():

@@ -22,9 +22,9 @@ from ops_tasks.systems.block_scan import HEADERS, Scan, scan
 from ops_tasks.systems.copying import copy, sha256
 from ops_tasks.systems.record_locks import exclusive, opened, shared
 from ops_tasks.systems.record_locks import holders as holders
+from ops_tasks.systems.sharing import MANIFEST, is_linked, refuse_changed, sha256_of, written_by_others
 from ops_tasks.systems.worker_main import progress
 
-MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
 DAMAGED = "damaged.json"
 CONSUMED = "consumed.json"
@@ -75,18 +75,14 @@ def retire(root: str, folder: str, paths: list[str]) -> list[str]:
 
     Returns the paths that were removed; those that are not there (any more) are not an error.
     """
-    base, store = Path(root), Path(folder) / "files"
-    manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
-    known = {entry["path"]: entry["sha256"] for entry in manifest["files"]}
+    base = Path(root)
     present = [path for path in paths if (base / path).exists()]
     with contextlib.ExitStack() as stack:
         databases = {path.removesuffix(".wal") for path in present}
         locked = {path: stack.enter_context(exclusive(base / path)) for path in databases if (base / path).is_file()}
-        for path in present:
-            whole = sorted((base / path).rglob("*")) if (base / path).is_dir() else [base / path]
-            for name in (file.relative_to(base).as_posix() for file in whole if file.is_file()):
-                if not (store / name).exists() or _sha256_of(base / name, locked.get(name)) != known.get(name):
-                    raise StepFailed(f"{name} has changed since it was put into {Path(folder).name}", "try again")
+        whole = [file for path in present for file in (sorted((base / path).rglob("*")) or [base / path])]
+        names = [file.relative_to(base).as_posix() for file in whole if file.is_file()]
+        refuse_changed(Path(folder), base, names, locked)
         for path in present:
             shutil.rmtree(base / path) if (base / path).is_dir() else (base / path).unlink()
     for parent in {(base / path).parent for path in present}:
@@ -94,23 +90,27 @@ def retire(root: str, folder: str, paths: list[str]) -> list[str]:
     return present
 
 
-def place(root: str, source: str, sha256: str, target: str) -> dict[str, Any]:
+def place(root: str, source: str, sha256: str, target: str, kept: str) -> dict[str, Any]:
     """Put a copy of a plain database file, and of the WAL beside it, in the place of the database `target`.
 
-    Nothing changes unless the copy has the given hash. What was there must be in a snapshot already.
+    Nothing changes unless the copy has the given hash, and what is there is in the snapshot of the folder `kept`, or
+    is that copy already.
     """
     live = Path(root) / target
     live.parent.mkdir(parents=True, exist_ok=True)
     done: list[str] = []
     with contextlib.ExitStack() as stack:
-        if live.exists():
-            stack.enter_context(exclusive(live))
+        locked = {target: stack.enter_context(exclusive(live))} if live.exists() else {}
+        given = {f"{target}{suffix}": Path(f"{source}{suffix}") for suffix in ("", ".wal")}
+        there = [name for name in given if (Path(root) / name).exists()]
+        other = [name for name in there if sha256_of(Path(root) / name, locked.get(name)) != sha256_of(given[name])]
+        refuse_changed(Path(kept), Path(root), other, locked)
         for suffix in (".wal", ""):  # the log first: beside the old file it would be another one's
-            given, fresh = Path(f"{source}{suffix}"), _fresh(Path(f"{live}{suffix}"))
-            if not given.exists():
+            new, fresh = Path(f"{source}{suffix}"), _fresh(Path(f"{live}{suffix}"))
+            if not new.exists():
                 Path(f"{live}{suffix}").unlink(missing_ok=True)
                 continue
-            with opened(given) as reading:
+            with opened(new) as reading:
                 entry = _copy(reading, fresh, f"{target}{suffix}", "placed")
             if not suffix and entry["sha256"] != sha256:
                 fresh.unlink()
@@ -133,15 +133,18 @@ def publish(folder: str, final: str, manifest: dict[str, Any]) -> None:
     _fsync(Path(final).parent)
 
 
-def verify(folder: str) -> dict[str, Any]:
+def verify(folder: str, root: str | None = None) -> dict[str, Any]:
     """Compare every file of a snapshot with its manifest: presence, size, sha256, and every block checksum.
 
-    Returns `{"problems": [...], "bytes": n}` and writes down when it was verified, or what is wrong with it.
+    What it has in common with the stack in `root` is passed over: putting it back changes nothing. Returns
+    `{"problems": [...], "bytes": n}` and writes down when it was verified, or what is wrong with it.
     """
     base = Path(folder)
     manifest = json.loads((base / MANIFEST).read_text(encoding="utf-8"))
 
     def compare(entry: dict[str, Any]) -> list[str]:
+        if root is not None and is_linked(base / "files", Path(root), entry["path"]):
+            return []
         try:
             return _verify(base / "files" / entry["path"], entry)
         except OSError as error:
@@ -167,7 +170,9 @@ def _bytes(manifest: dict[str, Any]) -> int:
     return sum(entry["size"] for entry in manifest["files"])
 
 
-def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[str] | None = None) -> dict[str, Any]:
+def restore(
+    folder: str, root: str, quarantine: str, consume: bool, only: list[str] | None = None, kept: str | None = None
+) -> dict[str, Any]:
     """Make the state set under `root` equal to the snapshot in `folder`, byte for byte, and check it.
 
     What is there now is renamed into `quarantine`, never deleted. Files that are already right are left alone, and
@@ -175,7 +180,10 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
     the snapshot's files are moved instead of copied (no extra space, for a full disk) and the snapshot is marked as
     used up; a restore of the whole set does so too where the disk turns out to be full. `only` limits the restore to
     those databases (WALs along) and folders, and never uses anything up: the rest of the set may still need it.
-    Can be repeated after a kill at any point. Returns `{"files": n, "replaced": [...]}`.
+    With `kept` (folder of the snapshot of what is there now) nothing is replaced that is not in that snapshot, and
+    what it has only linked is replaced in any case: the next write would change it. A database that the snapshot
+    itself has only linked, and others have written to, is left to them. Can be repeated after a kill at any point.
+    Returns `{"files": n, "replaced": [...], "identical": bool, "theirs": [...]}`.
     """
     base, store, aside = Path(root), Path(folder) / "files", Path(quarantine)
     manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
@@ -192,12 +200,22 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
         extra = [f"{path}.wal" for path in live] + live
         for path in folders:
             extra += [p.relative_to(base).as_posix() for p in (base / path).rglob("*") if p.is_file()]
+        theirs = written_by_others(store, base, live, wanted, locked)
 
         def is_right(path: str) -> bool:
+            if path in theirs:
+                return True
+            if kept is not None and is_linked(Path(kept) / "files", base, path):
+                return False
             return _is_right(base / path, wanted[path], locked.get(path))
 
         with ThreadPoolExecutor(max_workers=2) as pool:
             different = [path for path, right in zip(wanted, pool.map(is_right, wanted), strict=True) if not right]
+        extra = [path for path in extra if path not in theirs]
+        if kept is not None:
+            fresh = {_fresh(base / path) for path in wanted}
+            new = {path for path in extra if path not in wanted and base / path not in fresh}
+            refuse_changed(Path(kept), base, sorted(p for p in {*different, *new} if (base / p).exists()), locked)
         staged = _stage(store, base, [wanted[path] for path in different], None if only is not None else consume)
         found = {path: _mark(staged[path] if path in staged else base / path) for path in wanted}
         ours = {path.relative_to(base).as_posix() for path in staged.values()}  # a killed restore's, in a folder
@@ -220,7 +238,7 @@ def restore(folder: str, root: str, quarantine: str, consume: bool, only: list[s
     if wrong:
         raise StepFailed(f"restored files differ from the snapshot: {', '.join(wrong)}")
     _unlink_shared(store, base, list(wanted))
-    return {"files": len(wanted), "replaced": replaced, "identical": True}
+    return {"files": len(wanted), "replaced": replaced, "identical": not theirs, "theirs": sorted(theirs & set(live))}
 
 
 def _mark(path: Path) -> tuple[int, int, int] | None:
@@ -256,7 +274,7 @@ def stamps(root: str, files: list[str], folders: list[str]) -> dict[str, str]:
         paths += [p.relative_to(base).as_posix() for p in sorted((base / folder).rglob("*")) if p.is_file()]
 
     def digest(path: str) -> str:
-        return _sha256_of(base / path) or ""
+        return sha256_of(base / path) or ""
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         return dict(zip(paths, pool.map(digest, paths), strict=True))
@@ -303,24 +321,13 @@ def _head(descriptor: int) -> str:
     return hashlib.sha256(os.pread(descriptor, HEADERS, 0)).hexdigest()
 
 
-def _sha256_of(path: Path, descriptor: int | None = None) -> str | None:
-    """Hash of a file, None where there is none; one that is locked is read through the descriptor that locks it."""
-    if descriptor is not None:
-        return sha256(descriptor)
-    try:
-        with opened(path) as descriptor:
-            return sha256(descriptor)
-    except FileNotFoundError:
-        return None
-
-
 def _is_right(path: Path, entry: dict[str, Any], descriptor: int | None) -> bool:
     """Whether a file is what the manifest says, without reading all of one that cannot be."""
     if not path.is_file() or path.stat().st_size != entry["size"]:
         return False
     if descriptor is not None and _head(descriptor) != entry.get("head", _head(descriptor)):
         return False
-    return _sha256_of(path, descriptor) == entry["sha256"]
+    return sha256_of(path, descriptor) == entry["sha256"]
 
 
 def _verify(path: Path, entry: dict[str, Any]) -> list[str]:
@@ -364,7 +371,7 @@ def _stage(store: Path, base: Path, entries: list[dict[str, Any]], moving: bool 
 
     def bring(entry: dict[str, Any]) -> str:
         stored, fresh = store / entry["path"], _fresh(base / entry["path"])
-        if _sha256_of(fresh) == entry["sha256"]:
+        if sha256_of(fresh) == entry["sha256"]:
             return "ready"
         fresh.parent.mkdir(parents=True, exist_ok=True)
         if not moving and stored.is_file():
@@ -377,7 +384,7 @@ def _stage(store: Path, base: Path, entries: list[dict[str, Any]], moving: bool 
                 fresh.unlink(missing_ok=True)
                 if moving is None or error.errno not in (errno.ENOSPC, errno.EDQUOT):
                     raise
-        return "move" if _sha256_of(stored) == entry["sha256"] else "damaged"
+        return "move" if sha256_of(stored) == entry["sha256"] else "damaged"
 
     try:
         with ThreadPoolExecutor(max_workers=2) as pool:

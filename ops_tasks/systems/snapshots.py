@@ -167,11 +167,17 @@ def get(stack: Stack, name: str) -> Snapshot:
     return _read(folder)
 
 
-def verify(stack: Stack, name: str, say: Say = _quiet, crew: Crew | None = None) -> list[str]:
-    """Read a snapshot back and compare it with its manifest; return what is wrong with it."""
+def verify(
+    stack: Stack, name: str, say: Say = _quiet, crew: Crew | None = None, *, to_put_back: bool = False
+) -> list[str]:
+    """Read a snapshot back and compare it with its manifest; return what is wrong with it.
+
+    `to_put_back` asks only for what would have to be put back: not for files that are the stack's own still.
+    """
     snapshot = get(stack, name)
+    root = str(stack.root) if to_put_back else None
     with _hands(stack, crew) as hands:
-        return cast("list[str]", hands.call("files", "verify", say, folder=str(snapshot.folder))["problems"])
+        return cast("list[str]", hands.call("files", "verify", say, folder=str(snapshot.folder), root=root)["problems"])
 
 
 def restore(
@@ -181,6 +187,7 @@ def restore(
     *,
     consume: bool,
     only: list[str] | None = None,
+    kept: str = "",
     say: Say = _quiet,
     crew: Crew | None = None,
     log: Path | None = None,
@@ -189,7 +196,8 @@ def restore(
     """Make the state set byte-identical to a snapshot, what is there now being renamed into `quarantine`.
 
     `consume` moves the snapshot's files instead of copying them, for a disk without room. `only` names paths of the
-    set (relative to the root). Raises `Busy` while anybody has a database open; can be repeated after a kill.
+    set (relative to the root). `kept` names the snapshot of what is there now: `StepFailed` where that is not (any
+    more) what it holds. Raises `Busy` while anybody has a database open; can be repeated after a kill.
     """
     with _hands(stack, crew, log, held) as hands:
         done = hands.call(
@@ -201,6 +209,7 @@ def restore(
             quarantine=str(quarantine),
             consume=consume,
             only=only,
+            kept=str(folder_of(stack, kept)) if kept else None,
         )
     return cast("dict[str, Any]", done)
 
