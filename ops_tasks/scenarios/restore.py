@@ -58,7 +58,7 @@ def choose(stack: Stack, name: str, at: str) -> Snapshot:
 
 def from_snapshot(stack: Stack, taken: Snapshot, only: str, options: Options, hands: Crew) -> Facts:
     """What a restore of a whole snapshot, or of a part of it, does. Raises `Refused` for a damaged one."""
-    if problems := snapshots.verify(stack, taken.name, crew=hands):
+    if problems := snapshots.verify(stack, taken.name, crew=hands, note=False):
         raise Refused(f"snapshot {taken.name} is damaged: {problems[0]}", "snapshot.list shows the others")
     for path in snapshots.databases_in(stack, taken.folder).values():
         asked = hands.call("damage", "opened", path=path)

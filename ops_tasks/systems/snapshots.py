@@ -168,16 +168,23 @@ def get(stack: Stack, name: str) -> Snapshot:
 
 
 def verify(
-    stack: Stack, name: str, say: Say = _quiet, crew: Crew | None = None, *, to_put_back: bool = False
+    stack: Stack,
+    name: str,
+    say: Say = _quiet,
+    crew: Crew | None = None,
+    *,
+    to_put_back: bool = False,
+    note: bool = True,
 ) -> list[str]:
     """Read a snapshot back and compare it with its manifest; return what is wrong with it.
 
-    `to_put_back` asks only for what would have to be put back: not for files that are the stack's own still.
+    `to_put_back` asks only for what would have to be put back: not for files that are the stack's own still. The
+    answer is written down with the snapshot, unless that was not the whole question, or `note` is off: plans only read.
     """
     snapshot = get(stack, name)
-    root = str(stack.root) if to_put_back else None
+    asked = {"root": str(stack.root) if to_put_back else None, "note": note and not to_put_back}
     with _hands(stack, crew) as hands:
-        return cast("list[str]", hands.call("files", "verify", say, folder=str(snapshot.folder), root=root)["problems"])
+        return cast("list[str]", hands.call("files", "verify", say, folder=str(snapshot.folder), **asked)["problems"])
 
 
 def restore(
