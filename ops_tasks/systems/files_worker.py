@@ -228,6 +228,8 @@ def restore(
                 replaced.append(path)
             if path in staged:
                 staged[path].rename(base / path)
+        for path in {*wanted, *live, *(f"{path}.wal" for path in live)}:
+            _fresh(base / path).unlink(missing_ok=True)  # what another restore had staged when it was killed
         for path in folders if "directories" in manifest else ():
             _drop_empty(base, path, set(manifest["directories"]))
         for path in manifest.get("directories", ()):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from tests.conftest import Sandbox
+from tests.conftest import ROOT, Sandbox
 
 PATIENCE = 60.0
 
@@ -61,3 +65,26 @@ def check_both(sandbox: Sandbox, before: dict[str, str]) -> None:
 def kill_at(sandbox: Sandbox, event: str, step: str, *words: str) -> None:
     """Run a task and kill it as soon as its journal holds `event` of `step`."""
     assert sandbox.killed(event, step, *words).code == -signal.SIGKILL
+
+
+def kill_when(
+    sandbox: Sandbox, words: tuple[str, ...], moment: Callable[[], bool], number: signal.Signals = signal.SIGKILL
+) -> tuple[int, dict[str, Any]]:
+    """Run a task and signal it at `moment`; returns its exit code and, when it wrote one, its document."""
+    command = [sys.executable, "-m", "invoke", *words, f"--stack={sandbox.folder}", "--json"]
+    with subprocess.Popen(
+        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        until = time.monotonic() + PATIENCE
+        while process.poll() is None and not moment():
+            assert time.monotonic() < until, "the moment never came"
+            time.sleep(0.002)
+        process.send_signal(number)
+        out, _ = process.communicate(timeout=PATIENCE)
+    return process.returncode, json.loads(out) if out.strip() else {}
+
+
+def journal_has(sandbox: Sandbox, step: str) -> bool:
+    """Whether any journal says that `step` has begun."""
+    journals = sandbox.folder.glob(".ops/operations/*/journal.jsonl")
+    return any(f'"event": "started", "step": "{step}"' in journal.read_text() for journal in journals)

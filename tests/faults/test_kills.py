@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.faults.both_ways import check_both, kill_at, wait_for_workers
+from tests.faults.both_ways import check_both, journal_has, kill_at, kill_when, wait_for_workers
 
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
 
-ROOT = Path(__file__).resolve().parents[2]
 STEPS = [
     "snapshot",
     "measure before",
@@ -36,7 +29,6 @@ BOUNDARIES = [
     *(pytest.param("started", step, id=f"before-{step.replace(' ', '-')}") for step in STEPS),
     pytest.param("done", "seal", id="after-seal"),
 ]
-PATIENCE = 60.0
 
 
 def broken(sandbox: Sandbox) -> tuple[str, ...]:
@@ -149,26 +141,3 @@ def test_a_polite_signal_puts_everything_back(sandbox: Sandbox, number: signal.S
     assert document["status"] == "put_back"
     assert "interrupted" in document["findings"][0]["reason"]
     assert sandbox.hashes() == before
-
-
-def kill_when(
-    sandbox: Sandbox, words: tuple[str, ...], moment: Callable[[], bool], number: signal.Signals = signal.SIGKILL
-) -> tuple[int, dict[str, Any]]:
-    """Run a task and signal it at `moment`; returns its exit code and, when it wrote one, its document."""
-    command = [sys.executable, "-m", "invoke", *words, f"--stack={sandbox.folder}", "--json"]
-    with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    ) as process:
-        until = time.monotonic() + PATIENCE
-        while process.poll() is None and not moment():
-            assert time.monotonic() < until, "the moment never came"
-            time.sleep(0.002)
-        process.send_signal(number)
-        out, _ = process.communicate(timeout=PATIENCE)
-    return process.returncode, json.loads(out) if out.strip() else {}
-
-
-def journal_has(sandbox: Sandbox, step: str) -> bool:
-    """Whether any journal says that `step` has begun."""
-    journals = sandbox.folder.glob(".ops/operations/*/journal.jsonl")
-    return any(f'"event": "started", "step": "{step}"' in journal.read_text() for journal in journals)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,9 +11,10 @@ from typing import Any
 
 import pytest
 
-from sandbox import breaks, stacks
+from sandbox import breaks
 from sandbox.api.server import serve
 from tests.conftest import ROOT, Sandbox, finish
+from tests.recovery.conftest import copied
 
 RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[str]]] = {
     "marts": (
@@ -33,24 +33,14 @@ RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[st
 CASES = [(name, step) for name, (_, _, steps) in RECOVERIES.items() for step in steps]
 
 
-@pytest.fixture(scope="module")
-def kept(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A loaded stack that has a verified snapshot."""
-    folder = stacks.copy(loaded, tmp_path_factory.mktemp("kept") / "stack")
-    taken = Sandbox(folder).invoke("snapshot.create", "--name=nightly")
-    assert taken.code == 0, taken.err
-    return folder
-
-
 @pytest.fixture
-def small_disk(kept: Path, tmp_path: Path) -> Iterator[Sandbox]:
-    """A copy of it on a disk of 96 MB."""
+def small_disk(with_snapshot: Path, tmp_path: Path) -> Iterator[Sandbox]:
+    """A stack with a snapshot on a disk of 96 MB."""
     mount = tmp_path / "disk"
     mount.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=96m", "tmpfs", str(mount)], check=True)
     try:
-        folder = stacks.copy(kept, mount / "stack")
-        shutil.copytree(kept / ".ops", folder / ".ops", dirs_exist_ok=True)
+        folder = copied(with_snapshot, mount / "stack")
         with serve(folder):
             yield Sandbox(folder)
     finally:

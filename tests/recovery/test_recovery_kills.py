@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from sandbox import breaks, stacks
-from sandbox.api.server import serve
+from sandbox import breaks
 from tests.conftest import Sandbox
-from tests.faults.both_ways import check_both, kill_at
+from tests.faults.both_ways import check_both, journal_has, kill_at, kill_when
 
 RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[str]]] = {
     "marts": (
@@ -36,24 +32,6 @@ RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[st
 CASES = [(name, step) for name, (_, _, steps) in RECOVERIES.items() for step in steps]
 
 
-@pytest.fixture(scope="module")
-def kept(loaded: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A loaded stack that has a verified snapshot."""
-    folder = stacks.copy(loaded, tmp_path_factory.mktemp("kept") / "stack")
-    taken = Sandbox(folder).invoke("snapshot.create", "--name=nightly")
-    assert taken.code == 0, taken.err
-    return folder
-
-
-@pytest.fixture
-def saved(kept: Path, tmp_path: Path) -> Iterator[Sandbox]:
-    """A copy of it."""
-    folder = stacks.copy(kept, tmp_path / "stack")
-    shutil.copytree(kept / ".ops", folder / ".ops", dirs_exist_ok=True)
-    with serve(folder):
-        yield Sandbox(folder)
-
-
 @pytest.mark.parametrize(("name", "step"), CASES, ids=[f"{name}-{step.replace(' ', '-')}" for name, step in CASES])
 def test_killed_before_a_step(saved: Sandbox, name: str, step: str) -> None:
     (fault, options), words, _ = RECOVERIES[name]
@@ -69,4 +47,21 @@ def test_killed_at_the_very_end(saved: Sandbox, name: str) -> None:
     breaks.apply(fault, saved.folder, **options)
     before = saved.hashes()
     kill_at(saved, "done", "seal", *words)
+    check_both(saved, before)
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "appears"),
+    [
+        pytest.param("marts", "mend", "data/databox.duckdb.wal", id="computing"),
+        pytest.param("restore", "bring 0", "data/.*.ops-new", id="bringing"),
+        pytest.param("marts", "snapshot", ".ops/snapshots/.*.making/files/data/*", id="copying"),
+    ],
+)
+def test_killed_inside_a_step(saved: Sandbox, name: str, step: str, appears: str) -> None:
+    (fault, options), words, _ = RECOVERIES[name]
+    breaks.apply(fault, saved.folder, **options)
+    before = saved.hashes()
+    kill_when(saved, words, lambda: journal_has(saved, step) and any(saved.folder.glob(appears)))
+    assert saved.last_operation()["step"] == step
     check_both(saved, before)
