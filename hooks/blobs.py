@@ -4,31 +4,20 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
 
 from ops_tasks.errors import UsageError
 from ops_tasks.systems.git import PLAIN, run, top
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
 SUBMODULE = "160000"
-NO_OBJECT = re.compile(r"0{40}(0{24})?")
-LIMITS = re.compile(r"--(not|all|(remotes|branches|tags|exclude)(=.*)?)")
-
-
-class Blob(NamedTuple):
-    """A file's content in git: its path from the top of the work tree, its object id."""
-
-    path: str
-    id: str
+LIMITS = r"--(not|all|(remotes|branches|tags|exclude)(=.*)?)"
 
 
 class Place(NamedTuple):
     """Where the hook runs: `folder`, its `prefix` (`a/b/`, empty at the top), the object `store`, HEAD (or empty)."""
 
-    folder: Path
+    folder: str
     prefix: str
     store: str
     head: str
@@ -42,48 +31,48 @@ class Origin(NamedTuple):
     path: str
 
 
-def place(folder: Path) -> Place:
+def place(folder: str) -> Place:
     """Where `folder` is in git; UsageError outside of it."""
     told = run(folder, "rev-parse", "--git-path", "objects", "--show-prefix", "--revs-only", "HEAD^{commit}")
     store, prefix, *head = os.fsdecode(told).split("\n")
     return Place(folder, prefix, os.path.join(folder, store), head[0] if len(head) > 1 else "")  # noqa: PTH118
 
 
-def staged(here: Place) -> list[Blob]:
-    """Every content that the next commit adds or changes; everything in the index while there is no commit."""
+def staged(here: Place) -> dict[str, str]:
+    """Path -> object id of every content that the next commit adds or changes; the index while there is no commit."""
     if not here.head:
         return tracked(here)
     words = ("--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--ita-invisible-in-index")
     fields = os.fsdecode(run(here.folder, "diff-index", *words, here.head)).split("\0")
-    found: list[Blob] = []
+    found: dict[str, str] = {}
     for entry, path in zip(fields[::2], fields[1::2], strict=False):
         _, mode, was, id_, status = entry.split(" ")
         if status not in "DU" and mode != SUBMODULE and id_ != was:
-            found.append(Blob(path, id_))
+            found[path] = id_
     return found
 
 
-def tracked(here: Place) -> list[Blob]:
-    """Every content in the index; of a path in conflict, none."""
+def tracked(here: Place) -> dict[str, str]:
+    """Path -> object id of every content in the index; without the paths in conflict."""
     listed = os.fsdecode(run(here.folder, "ls-files", "--stage", "-z", "--full-name", ":/"))
-    found: list[Blob] = []
+    found: dict[str, str] = {}
     for entry in listed.split("\0")[:-1]:
         words, _, path = entry.partition("\t")
         mode, id_, stage = words.split(" ")
         if mode != SUBMODULE and stage == "0":
-            found.append(Blob(path, id_))
+            found[path] = id_
     return found
 
 
-def pushed(here: Place, revisions: Sequence[str]) -> list[Blob]:
-    """Every object of the commits that `revisions` select and their boundary has not: trees and commits too."""
+def pushed(here: Place, revisions: Sequence[str]) -> dict[str, str]:
+    """Object id -> one path, of all objects of the commits in `revisions` that their boundary has not, trees too."""
     if not revisions:
-        return []
+        return {}
     listed = os.fsdecode(run(here.folder, PLAIN, "rev-list", "--objects", *revisions, "--"))
-    return [Blob(path, id_) for id_, _, path in (line.partition(" ") for line in listed.split("\n")[:-1])]
+    return {line.partition(" ")[0]: line.partition(" ")[2] for line in listed.split("\n")[:-1]}
 
 
-def origins(here: Place, revisions: Sequence[str], ids: set[str]) -> dict[str, Origin]:
+def origins(here: Place, revisions: Sequence[str], ids: Collection[str]) -> dict[str, Origin]:
     """Where in `revisions` the blobs `ids` appear first; a blob that no commit's own change brings is left out."""
     commits = run(here.folder, PLAIN, "rev-list", "--reverse", "--topo-order", *revisions, "--")
     words = ("--stdin", "-r", "-c", "--root", "--raw", "-z", "--no-abbrev", "--no-renames")
@@ -109,16 +98,16 @@ def revisions(words: str) -> list[str]:
     """
     asked: list[str] = []
     for word in words.split():
-        if word.startswith("-") and not LIMITS.fullmatch(word):
+        if word.startswith("-") and not re.fullmatch(LIMITS, word):
             raise UsageError(
                 f"--range does not take {word!r}", "revisions, --not, --remotes, --branches, --tags, --all"
             )
         old, dots, new = word.partition("...") if "..." in word else word.partition("..")
-        if NO_OBJECT.fullmatch(new if dots else word) and "--not" not in asked:
+        if _nothing(new if dots else word) and "--not" not in asked:
             return []
         if dots:
-            asked += [new or "HEAD"] if NO_OBJECT.fullmatch(old) else [f"{old or 'HEAD'}..{new or 'HEAD'}"]
-        elif not NO_OBJECT.fullmatch(word.removeprefix("^")):
+            asked += [new or "HEAD"] if _nothing(old) else [f"{old or 'HEAD'}..{new or 'HEAD'}"]
+        elif not _nothing(word.removeprefix("^")):
             asked.append(word)
     if not asked:
         raise UsageError("--range has an empty value", "give A..B, or --range alone in a pre-push hook")
@@ -129,26 +118,33 @@ def of_the_push() -> list[str]:
     """What pre-commit says is pushed; without its word, what HEAD has and no remote has."""
     old, new = os.environ.get("PRE_COMMIT_FROM_REF", ""), os.environ.get("PRE_COMMIT_TO_REF", "")
     new = new or os.environ.get("PRE_COMMIT_LOCAL_BRANCH", "") or "HEAD"
-    if NO_OBJECT.fullmatch(new):
+    if _nothing(new):
         return []
-    if old and not NO_OBJECT.fullmatch(old):
+    if old and not _nothing(old):
         return [f"{old}..{new}"]
     remote = os.environ.get("PRE_COMMIT_REMOTE_NAME", "")
     return [new, "--not", f"--remotes={remote}" if remote else "--remotes"]
 
 
-def restrict(blobs: list[Blob], names: Sequence[str], here: Place) -> list[Blob]:
-    """The blobs that `names` (files or folders, from `here`) mean; all of them without a name."""
+def _nothing(word: str) -> bool:
+    """Whether this is git's way to name no object: as many zeros as an id has digits."""
+    return len(word) in (40, 64) and not word.strip("0")
+
+
+def restrict(found: dict[str, str], names: Sequence[str], here: Place) -> dict[str, str]:
+    """Those paths that `names` (files or folders, from `here`) mean; all of them without a name."""
     if not names:
-        return blobs
+        return found
     wanted = {here.prefix + name for name in names}
-    rest = wanted - {blob.path for blob in blobs}
+    rest = [name for name in wanted if name not in found]
     if not rest:
-        return [blob for blob in blobs if blob.path in wanted]
-    wanted |= {_normal(name, here) for name in rest}
+        return {path: id_ for path, id_ in found.items() if path in wanted}
+    wanted.update(_normal(name, here) for name in rest)
     if "." in wanted:
-        return blobs
-    return [blob for blob in blobs if blob.path in wanted or any(folder in wanted for folder in _folders(blob.path))]
+        return found
+    return {
+        path: id_ for path, id_ in found.items() if path in wanted or any(folder in wanted for folder in _folders(path))
+    }
 
 
 def _normal(name: str, here: Place) -> str:

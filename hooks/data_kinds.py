@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
-HEAD = 1024  # bytes that are enough for every kind here, and for a whole Git LFS pointer
+HEAD = 256  # bytes, enough for every kind here
 LONGEST_POINTER = 1024  # git-lfs takes nothing longer for a pointer (lfs/pointer.go, blobSizeCutoff)
 
 # A text may begin with the same letters ("PAR1,PAR2" heads a CSV); a data file has control bytes right after them.
@@ -23,7 +24,7 @@ FIRST = frozenset(word[0] for word in MAGIC)
 CONTROLS = bytes({*range(32)} - {*b"\t\n\v\f\r\x1b"})
 GZIP = b"\x1f\x8b\x08"
 POINTER = b"version https://git-lfs.github.com/spec/v1\n"
-DIGEST = re.compile("sha256:[0-9a-f]{64}")
+DIGEST = "sha256:[0-9a-f]{64}"
 
 
 class Kind(NamedTuple):
@@ -37,14 +38,14 @@ DUCKDB = Kind("a DuckDB database", database=True)
 WAL = Kind("the write-ahead log of a DuckDB database", database=True)
 
 
-def kind_of(head: bytes, path: str = "") -> Kind | None:
+def kind_of(head: bytes, paths: Sequence[str] = ()) -> Kind | None:
     """The kind of data that begins with `head` (up to HEAD bytes), None for anything else.
 
-    `path` is evidence only where the bytes alone are not enough.
+    `paths`, the names it has, are evidence only where the bytes alone are not enough.
     """
     if head[8:12] == b"DUCK" and _is_duckdb(head):
         return DUCKDB
-    if head[:2] == b"d\0" and _is_wal(head, path):
+    if head[:2] == b"d\0" and _is_wal(head, paths):
         return WAL
     if head[:3] == GZIP:
         inner = kind_of(_unpacked(head))
@@ -63,7 +64,7 @@ def is_pointer(content: bytes) -> bool:
     lines = [line.partition(" ") for line in content.decode("ascii", errors="replace").splitlines()[1:]]
     words = {key: value for key, _, value in lines}
     known = all(word in ("oid", "size") or word.startswith("ext-") for word in words)
-    return known and bool(DIGEST.fullmatch(words.get("oid", ""))) and words.get("size", "").isdigit()
+    return known and bool(re.fullmatch(DIGEST, words.get("oid", ""))) and words.get("size", "").isdigit()
 
 
 def _is_duckdb(head: bytes) -> bool:
@@ -74,11 +75,11 @@ def _is_duckdb(head: bytes) -> bool:
     return len(head) >= 20 and head[14:20] == bytes(6)
 
 
-def _is_wal(head: bytes, path: str) -> bool:
+def _is_wal(head: bytes, paths: Sequence[str]) -> bool:
     """Field 100, the kind of entry, field 101: since 0.10 the first entry is the version (kind 98), before it any."""
     if head[3:5] != b"e\0":
         return False
-    return head[2] == 98 or path.endswith(".wal")
+    return head[2] == 98 or any(path.endswith(".wal") for path in paths)
 
 
 def _unpacked(head: bytes) -> bytes:

@@ -6,22 +6,20 @@ It judges what is staged (or tracked, or pushed) as git stores it, whatever lies
 from __future__ import annotations
 
 import argparse
-import io
+import os
 import sys
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import NamedTuple, NoReturn
 
 from ops_tasks.errors import UsageError
-from ops_tasks.systems.git import Head, heads_in, sizes
+from ops_tasks.systems.git import Head, contents, each_head, sizes
 
 from . import blobs
-from .blobs import Blob, Place
-from .data_kinds import HEAD, is_pointer, kind_of
+from .blobs import Place
+from .data_kinds import HEAD, LONGEST_POINTER, POINTER, is_pointer, kind_of
 
 PROGRAM = "ops-large-files"
 KB = 1024
-AT_ONCE = 10_000  # beginnings held in memory at a time
 WIDTH = 100
 OF_THE_PUSH = "-"
 EXAMPLE = """\
@@ -42,13 +40,6 @@ class Limits(NamedTuple):
     data: int
 
 
-class Refusal(NamedTuple):
-    """A blob that must not get into git, and why."""
-
-    blob: Blob
-    reason: str
-
-
 class Report(NamedTuple):
     """Lines for a person, the last one a summary; how many files were refused."""
 
@@ -61,7 +52,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _options(argv)
     limits = Limits(options.max_kb * KB, options.data_kb * KB)
     try:
-        here = blobs.place(Path.cwd())
+        here = blobs.place(os.getcwd())  # noqa: PTH109 - pathlib takes as long to import as the rest
         if options.range is None:
             report = of_the_index(here, options.filenames, limits, everything=options.all)
         else:
@@ -69,8 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UsageError as error:
         sys.stderr.write(f"{PROGRAM}: {error}\n")
         return 2
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a path may hold what the terminal's encoding has not
+    if reconfigure := getattr(sys.stdout, "reconfigure", None):
+        reconfigure(errors="backslashreplace")  # a path may hold what the terminal's encoding has not
     sys.stdout.write("".join(f"{line}\n" for line in report.lines))
     return 1 if report.refused else 0
 
@@ -78,67 +69,69 @@ def main(argv: Sequence[str] | None = None) -> int:
 def of_the_index(here: Place, names: Sequence[str], limits: Limits, *, everything: bool) -> Report:
     """Judge what is staged, or `everything` that is tracked; `names` restrict it."""
     state = "tracked" if everything else "staged"
-    listed = blobs.tracked(here) if everything else blobs.staged(here)
-    judged = blobs.restrict(listed, names, here)
-    refused = list(refusals(judged, here, limits))
+    judged = blobs.restrict(blobs.tracked(here) if everything else blobs.staged(here), names, here)
+    paths: dict[str, list[str]] = {}
+    for path, id_ in judged.items():
+        paths.setdefault(id_, []).append(path)
+    reasons = {path: reason for id_, reason in refusals(paths, here, limits) for path in paths[id_]}
     lines: list[str] = []
-    if refused:
+    if reasons:
         from .ways_out import for_staged, for_tracked, shell_word, under_lfs
 
         ways = for_tracked if everything else for_staged
-        raw = under_lfs(here, [blob.path for blob, _ in refused])
-        for blob, reason in refused:
-            lines += [f"{shell_word(blob.path)}: {reason}", *_indented(ways(blob.path, here, blob.path in raw))]
+        raw = under_lfs(here, reasons)
+        for path in sorted(reasons):
+            lines += [f"{shell_word(path)}: {reasons[path]}", *_indented(ways(path, here, path in raw))]
     none = f" (none of the {len(names):,} names is {state})" if names and not judged else ""
-    return Report([*lines, _summary(f"{len(judged):,} {state} files{none}", refused)], len(refused))
+    return Report([*lines, _summary(f"{len(judged):,} {state} files{none}", len(reasons))], len(reasons))
 
 
 def of_commits(here: Place, words: str, limits: Limits) -> Report:
     """Judge every file that the commits of a range bring, those too that a later one of them removes."""
     asked = blobs.of_the_push() if words == OF_THE_PUSH else blobs.revisions(words)
     listed = blobs.pushed(here, asked)
-    known = sizes(here.folder, [blob.id for blob in listed])
-    judged = [blob for blob in listed if (known[blob.id] or ("blob", 0))[0] == "blob"]
-    refused = list(refusals(judged, here, limits))
+    kinds = sizes(here.folder, listed)
+    judged = {id_: [path] for id_, path in listed.items() if (kinds[id_] or ("blob",))[0] == "blob"}
+    reasons = dict(refusals(judged, here, limits))
     lines: list[str] = []
-    if refused:
+    if reasons:
         from .ways_out import for_pushed, shell_word, under_lfs
 
-        origins = blobs.origins(here, asked, {blob.id for blob, _ in refused})
-        raw = under_lfs(here, [blob.path for blob, _ in refused])
-        for blob, reason in refused:
-            origin = origins.get(blob.id)
-            path = origin.path if origin else blob.path
+        origins = blobs.origins(here, asked, reasons.keys())
+        raw = under_lfs(here, [origin.path for origin in origins.values()])
+        for id_ in sorted(reasons, key=lambda id_: listed[id_]):
+            origin = origins.get(id_)
+            path = origin.path if origin else listed[id_]
             where = f", brought by commit {origin.commit[:12]}" if origin else ""
-            lines += [f"{shell_word(path)}: {reason}{where}", *_indented(for_pushed(path, origin, path in raw))]
+            lines += [f"{shell_word(path)}: {reasons[id_]}{where}", *_indented(for_pushed(path, origin, path in raw))]
     named = " ".join(asked) or "nothing: a branch is deleted"
-    return Report([*lines, _summary(f"{len(judged):,} files of {named}", refused)], len(refused))
+    return Report([*lines, _summary(f"{len(judged):,} files of {named}", len(reasons))], len(reasons))
 
 
-def refusals(judged: Sequence[Blob], here: Place, limits: Limits) -> Iterator[Refusal]:
-    """What must not get into git; UsageError when git does not have one of the objects."""
-    for first in range(0, len(judged), AT_ONCE):
-        some = judged[first : first + AT_ONCE]
-        heads = heads_in(here.folder, here.store, list(dict.fromkeys(blob.id for blob in some)), HEAD)
-        for blob in some:
-            head = heads[blob.id]
-            if head is None:
-                raise UsageError(f"{blob.path!r}: git does not have its object {blob.id}", "git fsck tells more")
-            reason = why_not(head, blob.path, limits)
-            if reason:
-                yield Refusal(blob, reason)
+def refusals(paths: dict[str, list[str]], here: Place, limits: Limits) -> Iterator[tuple[str, str]]:
+    """Object id (`paths` has its paths) and why it must not get into git; UsageError for an object git has not."""
+    for id_, head in each_head(here.folder, here.store, paths, HEAD):
+        if head is None:
+            raise UsageError(f"{paths[id_][0]!r}: git does not have its object {id_}", "git fsck tells more")
+        reason = why_not(head, paths[id_], limits)
+        if reason and not (head.size < LONGEST_POINTER and head.start.startswith(POINTER) and _is_pointer(here, id_)):
+            yield id_, reason
 
 
-def why_not(head: Head, path: str, limits: Limits) -> str:
+def why_not(head: Head, paths: Sequence[str], limits: Limits) -> str:
     """Why a blob with this beginning must not get into git; empty when it may."""
-    kind = kind_of(head.start, path)
+    kind = kind_of(head.start, paths)
     if kind and kind.database:
         return f"{kind.words} of {_kb(head.size)}; the limit is 0 KB, none belongs in git"
     if kind and head.size > limits.data:
         return f"{kind.words} of {_kb(head.size)}, over the limit of {_kb(limits.data)} for data"
-    if head.size > limits.any and not (head.size == len(head.start) and is_pointer(head.start)):
+    if head.size > limits.any:
         return f"{kind.words if kind else 'a file'} of {_kb(head.size)}, over the limit of {_kb(limits.any)}"
     return ""
+
+
+def _is_pointer(here: Place, id_: str) -> bool:
+    return is_pointer(contents(here.folder, [id_])[id_] or b"")
 
 
 def _kb(size: int) -> str:
@@ -149,8 +142,8 @@ def _indented(lines: Sequence[str]) -> list[str]:
     return [f"  {line}" for line in lines]
 
 
-def _summary(what: str, refused: Sequence[Refusal]) -> str:
-    return f"{PROGRAM}: judged {what}, refused {len(refused):,}"
+def _summary(what: str, refused: int) -> str:
+    return f"{PROGRAM}: judged {what}, refused {refused:,}"
 
 
 class _Parser(argparse.ArgumentParser):
@@ -172,7 +165,7 @@ def _options(argv: Sequence[str] | None) -> argparse.Namespace:
         "filenames",
         nargs="*",
         metavar="FILENAMES",
-        help="judge only these, files or folders (default: all that is staged)",
+        help="judge only these files and folders",
     )
     add("--max-kb", type=_number, default=500, metavar="KB", help="the limit for any file (default 500)")
     add("--data-kb", type=_number, default=100, metavar="KB", help="the limit for Parquet, Arrow, ... (default 100)")

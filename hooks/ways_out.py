@@ -49,14 +49,12 @@ def for_staged(path: str, here: Place, lfs: bool) -> list[str]:
     """The ways out while the file is only staged."""
     file = _from_here(path, here)
     drop = f"{_git(file)} restore --staged" if here.head else f"{_git(file)} rm --cached -f"
-    track = (
-        "git lfs install && " if lfs else f"git lfs track --filename {shell_word(file)} && git add .gitattributes && "
-    )
+    mark = "git lfs install" if lfs else f"git lfs track --filename {shell_word(file)} && git add .gitattributes"
     return [
         *([RAW] if lfs else []),
         f"unstage it: {drop} -- {shell_word(file)}",
         _ignore(path),
-        f"or keep it in Git LFS: {track}{_git(file)} add --renormalize -- {shell_word(file)}",
+        f"or keep it in Git LFS: {mark} && {_git(file)} add --renormalize -- {shell_word(file)}",
     ]
 
 
@@ -77,10 +75,8 @@ def for_pushed(path: str, origin: Origin | None, lfs: bool) -> list[str]:
     if origin:
         base = "--root" if origin.root else f"{origin.commit}^"
         remove = f"git rm --cached -- {shell_word(path)} && git commit --amend --no-edit && git rebase --continue"
-        lines.append(
-            f"rewrite the commits before the push: git rebase -i {base}, mark {origin.commit[:12]} `edit`, then"
-        )
-        lines.append(f"  {remove}")
+        mark = f"git rebase -i {base}, mark {origin.commit[:12]} as edit"
+        lines += [f"rewrite the commits before the push: {mark}, then", f"  {remove}"]
     else:
         lines.append("rewrite the commits before the push: no single commit brings it, see git log --find-object")
     return [*lines, _ignore(path), _migrate(path)]

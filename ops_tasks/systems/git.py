@@ -8,18 +8,24 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import IO, TYPE_CHECKING, NamedTuple
+from zlib import decompressobj
+from zlib import error as ZlibError
 
 from ops_tasks.errors import UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    Folder = Path | str
+
 STREAMED = 1024 * 1024  # bytes; inflating more than this costs more than a new process
 CHUNK = 64 * 1024
+HEADER = 32  # `commit`, a space, 20 digits, a zero byte
+HUFFMAN = 512  # compressed bytes that may come before the first byte of content
 # `git replace` would show another content than the one that is pushed.
 PLAIN = "--no-replace-objects"
 
@@ -45,7 +51,7 @@ def commit(folder: Path) -> str | None:
     return repo.head.commit.hexsha + ("+" if repo.is_dirty() else "")
 
 
-def run(folder: Path, *words: str, stdin: bytes = b"") -> bytes:
+def run(folder: Folder, *words: str, stdin: bytes = b"") -> bytes:
     """What `git WORDS` in `folder` writes to its standard output; UsageError with git's own reason when it fails."""
     try:
         ran = subprocess.run(_line(words), cwd=folder, env=_environment(), input=stdin, capture_output=True)
@@ -56,19 +62,21 @@ def run(folder: Path, *words: str, stdin: bytes = b"") -> bytes:
     return ran.stdout
 
 
-def top(folder: Path) -> Path:
+def top(folder: Folder) -> Path:
     """The root of the work tree around `folder`; UsageError outside of git and in a bare repository."""
-    return folder / os.fsdecode(run(folder, "rev-parse", "--show-toplevel").removesuffix(b"\n"))
+    from pathlib import Path
+
+    return Path(os.fsdecode(run(folder, "rev-parse", "--show-toplevel").removesuffix(b"\n")))
 
 
-def sizes(folder: Path, names: Iterable[str]) -> dict[str, tuple[str, int] | None]:
+def sizes(folder: Folder, names: Iterable[str]) -> dict[str, tuple[str, int] | None]:
     """Object name (an id, or `REV:path`) -> (kind, bytes), None for what git does not have; one process for all."""
     asked = list(dict.fromkeys(names))
     lines = iter(run(folder, PLAIN, "cat-file", "--batch-check", "--buffer", stdin=_asking(asked)).splitlines(True))
     return {name: _header(next(lines, b""), name) for name in asked}
 
 
-def contents(folder: Path, names: Iterable[str]) -> dict[str, bytes | None]:
+def contents(folder: Folder, names: Iterable[str]) -> dict[str, bytes | None]:
     """Object name (an id, or `REV:path`) -> the bytes of a file, None for what is none; one process for all.
 
     Holds every content in memory: for files that are read as a whole.
@@ -89,51 +97,60 @@ def contents(folder: Path, names: Iterable[str]) -> dict[str, bytes | None]:
     return found
 
 
-def heads(folder: Path, ids: Iterable[str], count: int) -> dict[str, Head | None]:
-    """Full object id -> its first `count` bytes and its size, None for what git does not have.
+def heads(folder: Folder, ids: Iterable[str], count: int) -> dict[str, Head | None]:
+    """Full object id -> its first `count` bytes and its size, None for what git does not have."""
+    objects = os.fsdecode(run(folder, "rev-parse", "--git-path", "objects").removesuffix(b"\n"))
+    return dict(each_head(folder, f"{folder}/{objects}" if objects[:1] != "/" else objects, ids, count))
 
-    Never holds a whole object. What was just staged lies in a file of its own, where reading the beginning is eight
+
+def each_head(folder: Folder, store: str, ids: Iterable[str], count: int) -> Iterator[tuple[str, Head | None]]:
+    """As `heads`, one at a time and in any order, with `store` from `git rev-parse --git-path objects`.
+
+    Never holds a whole object. What was just staged lies in a file of its own, where reading the beginning is six
     times as fast as asking git; git answers for everything else.
     """
-    asked = list(dict.fromkeys(ids))
-    objects = os.fsdecode(run(folder, "rev-parse", "--git-path", "objects").removesuffix(b"\n"))
-    return heads_in(folder, str(folder / objects), asked, count)
-
-
-def heads_in(folder: Path, store: str, ids: Sequence[str], count: int) -> dict[str, Head | None]:
-    """As `heads`, for a caller who knows the object folder (`git rev-parse --git-path objects`) already."""
-    found: dict[str, Head | None] = {id_: _loose(store, id_, count) for id_ in ids}
-    left = [id_ for id_, head in found.items() if head is None]
+    left: list[str] = []
+    for id_, head in _loose(store, dict.fromkeys(ids), count):
+        if head is None:
+            left.append(id_)
+        else:
+            yield id_, head
     while left:
         told = _told(folder, left, count)
-        found.update(told)
+        yield from told.items()
         left = left[len(told) :]
-    return found
 
 
-def _loose(store: str, id_: str, count: int) -> Head | None:
-    """The head of an object in its own file: zlib over `blob SIZE`, a zero byte, the content (gitformat-loose)."""
-    import zlib
-
+def _loose(store: str, ids: Iterable[str], count: int) -> Iterator[tuple[str, Head | None]]:
+    """Objects in files of their own: zlib over `blob SIZE`, a zero byte, the content (gitformat-loose); else None."""
+    opened, read, close = os.open, os.read, os.close
     try:
-        descriptor = os.open(f"{store}/{id_[:2]}/{id_[2:]}", os.O_RDONLY)
+        folder = opened(store, os.O_RDONLY)
     except OSError:
-        return None
+        yield from ((id_, None) for id_ in ids)
+        return
     try:
-        raw = os.read(descriptor, count + 512)
-        plain = zlib.decompressobj().decompress(raw, count + 32)
-    except (OSError, zlib.error):
-        return None
+        for id_ in ids:
+            try:
+                descriptor = opened(f"{id_[:2]}/{id_[2:]}", os.O_RDONLY, dir_fd=folder)
+            except OSError:
+                yield id_, None
+                continue
+            try:
+                raw = read(descriptor, count + HUFFMAN)
+                header, _, start = decompressobj().decompress(raw, count + HEADER).partition(b"\0")
+                kind, size = header.split(b" ")
+                head = Head(kind.decode("ascii"), int(size), start[:count])
+            except (OSError, ValueError, ZlibError):
+                head = None
+            finally:
+                close(descriptor)
+            yield id_, head if head and len(head.start) == min(count, head.size) else None
     finally:
-        os.close(descriptor)
-    header, zero, start = plain.partition(b"\0")
-    kind, _, size = header.partition(b" ")
-    if not zero or not size.isdigit() or len(start) < min(count, int(size)):
-        return None
-    return Head(kind.decode("ascii"), int(size), start[:count])
+        close(folder)
 
 
-def _told(folder: Path, ids: Sequence[str], count: int) -> dict[str, Head | None]:
+def _told(folder: Folder, ids: Sequence[str], count: int) -> dict[str, Head | None]:
     """What one `git cat-file --batch` tells of the first of `ids`, up to the first one too long to read past."""
     threshold = f"core.bigFileThreshold={STREAMED}"  # below it, git inflates the whole object before the first byte
     found: dict[str, Head | None] = {}
@@ -153,7 +170,7 @@ def _told(folder: Path, ids: Sequence[str], count: int) -> dict[str, Head | None
 
 
 @contextmanager
-def _asked(folder: Path, names: Sequence[str], *words: str) -> Generator[IO[bytes]]:
+def _asked(folder: Folder, names: Sequence[str], *words: str) -> Generator[IO[bytes]]:
     """The answer of a git process; a thread asks, so that neither side waits for a full pipe. Ends with the block."""
     try:
         process = subprocess.Popen(
@@ -231,7 +248,7 @@ def _reason(said: bytes, code: int) -> str:
     return (errors or plain or [f"it ended with {code} and said nothing"])[-1]
 
 
-def _no_start(error: OSError, folder: Path) -> UsageError:
-    if isinstance(error, FileNotFoundError) and folder.is_dir():
+def _no_start(error: OSError, folder: Folder) -> UsageError:
+    if isinstance(error, FileNotFoundError) and os.path.isdir(folder):  # noqa: PTH112
         return UsageError("git is not installed, or not on PATH", "install git")
     return UsageError(f"git cannot be run in {folder}: {error.strerror}")
