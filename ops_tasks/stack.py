@@ -6,13 +6,14 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from ops_tasks.durations import parse as parse_duration
 from ops_tasks.errors import UsageError, nearest
 
 FILE = "invoke.yaml"
@@ -111,6 +112,20 @@ class GateSection(_Section):
     keep: float = Field(default=80, ge=0, le=100)
 
 
+class GuardSection(_Section):
+    """How old a verified snapshot may be that permits a restatement: `24h`, `2d`."""
+
+    max_age: timedelta = timedelta(hours=24)
+
+    @field_validator("max_age", mode="before")
+    @classmethod
+    def _span(cls, value: object) -> object:
+        try:
+            return parse_duration(value, "max_age") if isinstance(value, str) else value
+        except UsageError as error:
+            raise ValueError(error.reason) from None
+
+
 class OpsSection(_Section):
     """The whole `ops:` section; every path is relative to `root`, `root` itself to the file."""
 
@@ -126,6 +141,7 @@ class OpsSection(_Section):
     sources: dict[str, SourceSection] = Field(default_factory=dict)
     date_columns: dict[str, str] = Field(default_factory=dict)
     gate: GateSection = GateSection()
+    guard: GuardSection = GuardSection()
 
     @field_validator("clock", mode="before")
     @classmethod
@@ -226,14 +242,19 @@ def find(folder: str | Path | None = None) -> Stack:
         if not file.is_file():
             raise UsageError(f"no {FILE} in {file.parent}", "give --stack the folder that holds it")
         return _load(file, _parse(file))
-    here = Path.cwd().resolve()
+    return find_above(Path.cwd(), "give --stack=DIR")
+
+
+def find_above(folder: Path, way_out: str = "") -> Stack:
+    """The stack of the nearest `invoke.yaml` with an `ops:` key in `folder` or above it; `UsageError` for none."""
+    here = folder.resolve()
     for parent in (here, *here.parents):
         file = parent / FILE
         if file.is_file():
             parsed = _parse(file)
             if "ops" in parsed:
                 return _load(file, parsed)
-    raise UsageError(f"no {FILE} with an 'ops:' section in {here} or above it", "give --stack=DIR")
+    raise UsageError(f"no {FILE} with an 'ops:' section in {here} or above it", way_out)
 
 
 def texts(value: object, *, keys: bool = False) -> Iterator[str]:

@@ -13,10 +13,11 @@ PACKAGE = "ops_tasks"
 FILES = sorted([*(ROOT / PACKAGE).rglob("*.py"), *(ROOT / "hooks").rglob("*.py")])
 
 # A room may import itself, what is listed, and the floor.
-FLOOR = {"errors", "stack", "__version__"}
+FLOOR = {"errors", "durations", "stack", "__version__"}
 BELOW: dict[str, set[str]] = {
     "namespaces": {"scenarios", "operation", "systems", "contracts", "report"},
-    "scenarios": {"operation", "systems", "contracts"},
+    "scenarios": {"guard", "operation", "systems", "contracts"},
+    "guard": {"operation", "systems"},
     "operation": set(),
     "systems": set(),
     "contracts": set(),
@@ -24,12 +25,13 @@ BELOW: dict[str, set[str]] = {
     "program": {"namespaces"},
     "__init__": {"namespaces"},
     "stack": set(),
+    "durations": set(),
     "errors": set(),
 }
-FLOOR_OF = {"operation": {"errors"}, "stack": {"errors"}, "errors": set[str]()}
+FLOOR_OF = {"operation": {"errors"}, "stack": {"errors", "durations"}, "durations": {"errors"}, "errors": set[str]()}
 # report shows plans and values; it never acts.
 REPORT_MAY = {"operation.plan", "systems.secrets", "scenarios.backfill_facts", "scenarios.window"}
-HOOKS_MAY = {"contracts", "systems.git", "systems.snapshots", "stack", "errors"}
+HOOKS_MAY = {"contracts", "guard", "systems.git", "systems.revisions", "durations", "stack", "errors"}
 
 HEAVY = {
     "duckdb",
@@ -44,7 +46,8 @@ HEAVY = {
     "git",
     "psutil",
 }
-HEAVY_MAY = {"block_scan.py", "soda_dialect.py"}
+# guard/plans.py is SQLMesh's own evaluator with a question before it: imported by SQLMesh projects only.
+HEAVY_MAY = {"block_scan.py", "soda_dialect.py", "plans.py"}
 # The core neither knows Invoke nor prints.
 INVOKE_MAY = {"namespaces", "program", "__init__"}
 

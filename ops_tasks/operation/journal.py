@@ -22,7 +22,8 @@ TRACE = "trace.log"
 BEAT, BEAT_SECONDS = "alive", 1.0
 RESERVED_BYTES = 64 * 1024
 ROLLBACK = "rollback_started"
-ENDS = {"succeeded", "refused", "put_back", "rolled_back"}
+# `noted` is the end of what was no operation, only worth remembering.
+ENDS = {"succeeded", "refused", "put_back", "rolled_back", "noted"}
 
 
 @dataclass(frozen=True)

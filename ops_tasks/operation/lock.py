@@ -47,6 +47,21 @@ def refuse_running(home: Path) -> None:
         os.close(descriptor)
 
 
+def holder(home: Path) -> dict[str, Any]:
+    """`pid`, `task` and `operation` of whoever holds the lock now, nothing when it is free; nothing is locked."""
+    try:
+        descriptor = os.open(home / "lock", os.O_RDWR)
+    except FileNotFoundError:
+        return {}
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return _owner(descriptor)
+    finally:
+        os.close(descriptor)
+    return {}
+
+
 def _acquire(descriptor: int) -> None:
     until = time.monotonic() + GRACE
     while True:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ops_tasks.errors import Refused, UsageError
+from ops_tasks.guard.evidence import THROW_AWAY
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 
@@ -29,6 +30,7 @@ def bare(stack: Stack, prefix: str, need: int) -> Generator[Stack]:
         raise Refused(f"a copy to work on needs {need:,} bytes and {free:,} are free", "free some space")
     stack.home.mkdir(parents=True, exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix=f"{prefix}-", dir=stack.home))
+    (folder / THROW_AWAY).touch()
     try:
         root = folder / "stack"
         databases = [stack.relative(path) for path in stack.duckdb_files]

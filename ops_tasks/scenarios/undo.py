@@ -37,6 +37,8 @@ def plan_undo(stack: Stack, record: Record) -> Undo:
 
     Raises `Refused` for an operation that has been put back already, and for one whose snapshot is gone or damaged.
     """
+    if record.status == "noted":
+        raise Refused(f"{record.operation} is a note, no operation of its own", "snapshot.list shows what there is")
     if record.status in ("put_back", "rolled_back", "refused"):
         raise Refused(f"operation {record.operation} changed nothing that is still there ({record.status})", "")
     name: str = record.planned["arguments"]["snapshot"]

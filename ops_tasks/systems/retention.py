@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -13,6 +12,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+from ops_tasks import durations
 from ops_tasks.errors import UsageError
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
@@ -23,8 +23,6 @@ REMOVING = ".removing"
 FORENSIC_DAYS = 30
 DAY = 86_400
 SCRATCH = ("drill-", "smoke-")
-DURATION = re.compile(r"(?=\d)(?:(\d{1,3})y)?(?:(\d{1,4})m)?(?:(\d{1,5})d)?(?:(\d{1,6})h)?")
-HOURS = (366 * 24, 31 * 24, 24, 1)
 
 
 @dataclass(frozen=True)
@@ -210,12 +208,8 @@ def parse_count(word: str, text: str) -> int:
 
 
 def parse_within(text: str) -> timedelta:
-    """A duration as restic writes it (7d, 1y5m7d2h), nothing for no text; a year has 366 days here, a month 31."""
-    found = DURATION.fullmatch(text)
-    if text and found is None:
-        raise UsageError(f"--keep-within: {text!r} is no duration", "for example 7d, or 1y5m7d2h")
-    counts = (int(number or 0) for number in (found.groups() if found else ()))
-    return timedelta(hours=sum(count * hours for count, hours in zip(counts, HOURS, strict=False)))
+    """A duration (see `durations.parse`), nothing for no text."""
+    return durations.parse(text, "--keep-within") if text else timedelta()
 
 
 def _half_removed(folder: Path) -> bool:
