@@ -17,6 +17,7 @@ from ops_tasks.systems.git import Head, contents, each_head, sizes
 from . import blobs
 from .blobs import Place
 from .data_kinds import HEAD, LONGEST_POINTER, POINTER, is_pointer, kind_of
+from .in_two import in_two
 
 PROGRAM = "ops-large-files"
 KB = 1024
@@ -108,14 +109,18 @@ def of_commits(here: Place, words: str, limits: Limits) -> Report:
     return Report([*lines, _summary(f"{len(judged):,} files of {named}", len(reasons))], len(reasons))
 
 
-def refusals(paths: dict[str, list[str]], here: Place, limits: Limits) -> Iterator[tuple[str, str]]:
+def refusals(paths: dict[str, list[str]], here: Place, limits: Limits) -> list[tuple[str, str]]:
     """Object id (`paths` has its paths) and why it must not get into git; UsageError for an object git has not."""
-    for id_, head in each_head(here.folder, here.store, paths, HEAD):
-        if head is None:
-            raise UsageError(f"{paths[id_][0]!r}: git does not have its object {id_}", "git fsck tells more")
-        reason = why_not(head, paths[id_], limits)
-        if reason and not (head.size < LONGEST_POINTER and head.start.startswith(POINTER) and _is_pointer(here, id_)):
-            yield id_, reason
+
+    def look(ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+        for id_, head in each_head(here.folder, here.store, ids, HEAD):
+            if head is None:
+                raise UsageError(f"{paths[id_][0]!r}: git does not have its object {id_}", "git fsck tells more")
+            reason = why_not(head, paths[id_], limits)
+            if reason and not _is_pointer(here, id_, head):
+                yield id_, reason
+
+    return in_two(look, list(paths))
 
 
 def why_not(head: Head, paths: Sequence[str], limits: Limits) -> str:
@@ -130,7 +135,9 @@ def why_not(head: Head, paths: Sequence[str], limits: Limits) -> str:
     return ""
 
 
-def _is_pointer(here: Place, id_: str) -> bool:
+def _is_pointer(here: Place, id_: str, head: Head) -> bool:
+    if head.size >= LONGEST_POINTER or not head.start.startswith(POINTER):
+        return False
     return is_pointer(contents(here.folder, [id_])[id_] or b"")
 
 
