@@ -10,9 +10,10 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.errors import Refused
-from ops_tasks.namespaces import recovery
+from ops_tasks.namespaces import recovery, restating
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unfinished, refuse_unless_free, ways_out
+from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
+from ops_tasks.namespaces.restating import Asked, decide
 from ops_tasks.namespaces.running import run_plan, steps
 from ops_tasks.operation import lock
 from ops_tasks.operation.journal import history, read
@@ -58,14 +59,12 @@ def backfill(
     Example: invoke ops.backfill --source=ebird --start=2026-04-18 --end=2026-04-20
     """
     from ops_tasks.report import backfill as report
-    from ops_tasks.report.plan import show_plan
     from ops_tasks.scenarios import backfill as scenario
     from ops_tasks.scenarios.backfill_diagnosis import check_sources, survey
     from ops_tasks.scenarios.backfill_facts import Options
     from ops_tasks.scenarios.observer import Observer
     from ops_tasks.scenarios.window import clusters, parse
     from ops_tasks.systems.crew import Crew
-    from ops_tasks.systems.snapshots import refuse_foreign
 
     found = find(stack)
     names = check_sources(found, source)
@@ -90,21 +89,8 @@ def backfill(
         options = Options(allow_shrink, allow_history_loss, tuple(exclude), allow_growth)
         facts = scenario.diagnose(observer, seen, window, options, flags)
         observer.close()
-        made = scenario.recover(found, facts, crew)
-        show_plan(terminal, made, facts.free_bytes)
-        more: dict[str, Any] = {"plan": scenario.summary(facts)}
-        if made.refusals:
-            reasons = [asdict(refusal) for refusal in made.refusals]
-            return Document(scenario.TASK, "refused", findings=reasons, steps=steps(made), more=more)
-        if plan:
-            return Document(scenario.TASK, "ok", findings=findings, steps=steps(made), more=more)
-        if not agree(terminal, "Run this plan?", yes=yes, command=scenario.command(names, window, options)):
-            terminal.show("Nothing was changed.")
-            return Document(scenario.TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
-        with lock.held(found.home, scenario.TASK, facts.operation) as descriptor:
-            refuse_unfinished(found)
-            refuse_foreign(found, crew)
-            return run_plan(found, made, terminal, descriptor, more)
+        asked = Asked(plan, yes, scenario.command(names, window, options))
+        return decide(found, facts, crew, terminal, asked, findings)
 
 
 @ops_task(
@@ -264,4 +250,4 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
     return Document("ops.history", "ok", more={"operations": rows})
 
 
-ns = Collection("ops", backfill, retry, rollback, show_history, *recovery.tasks)
+ns = Collection("ops", backfill, restating.restate, retry, rollback, show_history, *recovery.tasks)

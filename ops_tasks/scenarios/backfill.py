@@ -62,10 +62,11 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
         for reload in found.reloads
     ]
     project = stack.config.sqlmesh
+    judging = [Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, hands, run))]
     return Plan(
-        task=TASK,
+        task=found.task,
         operation=found.operation,
-        title=f"backfill of {', '.join(reload.source for reload in found.reloads)} for {found.window}",
+        title=title(found),
         arguments=to_json(found),
         steps=(
             Step(
@@ -80,7 +81,7 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
                 lambda run: steps.before(stack, found, hands, run),
             ),
             *loads,
-            Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, hands, run)),
+            *(judging if loads else []),
             *exchanges,
             Step(
                 "restate",
@@ -119,6 +120,15 @@ def validate(stack: Stack, found: Facts, crew: Crew) -> tuple[Step, ...]:
         equivalent="\n".join(f"soda contract verify --contract {file}" for file in found.contracts),
     )
     return (prove, contracts, seal)
+
+
+def title(found: Facts) -> str:
+    """What is done, in a few words."""
+    if found.task == TASK:
+        return f"backfill of {', '.join(reload.source for reload in found.reloads)} for {found.window}"
+    models = [found.names[name] for name in found.restatements]
+    more = f" and {len(models) - 2} more" if len(models) > 3 else ""
+    return f"restatement of {', '.join(models[:2] if more else models)}{more} for {found.window}"
 
 
 def command(names: Sequence[str], window: Window, options: Options) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
 
@@ -35,8 +35,20 @@ def check_sources(stack: Stack, names: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def survey(observer: Observer, names: tuple[str, ...], window: Window | None = None) -> Survey:
+@dataclass(frozen=True)
+class Choice:
+    """Models to look at instead of a source's tables: by name (`schema.table`), and all that is made of `sources`."""
+
+    models: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+
+
+def survey(
+    observer: Observer, names: tuple[str, ...], window: Window | None = None, choice: Choice | None = None
+) -> Survey:
     """Look at the live stack; see `Survey`. With a `window`, SQLMesh begins to plan for it meanwhile.
+
+    What is affected hangs on the dated raw tables of the sources `names`, or on the models of a `choice`.
 
     Raises `UsageError` when a source's tables are not there.
     """
@@ -52,22 +64,28 @@ def survey(observer: Observer, names: tuple[str, ...], window: Window | None = N
             raise UsageError(f"{name}: no raw table in {config.catalog}.{config.dataset}", "load it once first")
     inspected = observer.sqlmesh("inspect")
     models: dict[str, Any] = inspected["models"]
-    touched = [table.quoted for table in raw if table.source in names and table.date_column]
-    affected = tuple(downstream(models, touched))
+    of = choice.sources if choice else names
+    touched = {table.quoted for table in raw if table.source in of and table.date_column}
+    wanted = _resolve(choice.models, models, tuple(models), "--model") if choice else set[str]()
+    below = {*downstream(models, [*touched, *wanted]), *wanted}
+    affected = tuple(name for name in models if name in below)
     if window is not None and (question := _question(stack, models, affected, window)):
         observer.begin_plan(**question)
     today = stack.today()
-    specs = [_raw_spec(table) for table in raw if table.source in names and table.date_column and not table.parents]
+    under = {root for name in affected for root in roots(models, name)} if choice else set[str]()
+    shown = [table for table in raw if table.date_column and not table.parents]
+    specs = [_raw_spec(table) for table in shown if table.source in names or table.quoted in under]
     stored = [name for name in affected if models[name]["kind"] != "VIEW"]
     specs += [spec for name in stored if (spec := _model_spec(stack, models[name], columns)) and spec.date_column]
-    since = today - timedelta(days=HISTORY)
+    since = min(today - timedelta(days=HISTORY), window.start if window else today)
     rows = observer.duck("rows_per_day", tables=[vars(spec) for spec in specs], since=since.isoformat())
     series = {
         name: {date.fromisoformat(day): count for day, count in days.items() if date.fromisoformat(day) <= today}
         for name, days in rows.items()
     }
     others = inspected["other_environments"]
-    return Survey(names, today, models, others, columns, tuple(found["tables"]), tuple(raw), affected, series)
+    chosen = (*choice.models, *choice.sources) if choice else ()
+    return Survey(names, today, models, others, columns, tuple(found["tables"]), tuple(raw), affected, series, chosen)
 
 
 def suspicious(stack: Stack, seen: Survey) -> list[Flag]:
@@ -80,7 +98,7 @@ def facts(observer: Observer, seen: Survey, window: Window, options: Options, fo
     """Work out a backfill of `window`: the blast radius from SQLMesh's own plan, and every reason to refuse."""
     stack = observer.stack
     models = seen.models
-    excluded = _resolve(options.exclude, models, seen.affected)
+    excluded = _resolve(options.exclude, models, seen.affected, "--exclude")
     restate = [name for name in seen.affected if models[name]["restatable"]]
     planned = _planned(observer, seen, window)
     planned = {name: span for name, span in planned.items() if name not in excluded}
@@ -139,12 +157,13 @@ def _planned(observer: Observer, seen: Survey, window: Window) -> dict[str, tupl
     return {name: (start, end) for name, (start, end) in observer.plan(**question)["restatements"].items()}
 
 
-def _resolve(wanted: Sequence[str], models: Mapping[str, Any], affected: Sequence[str]) -> set[str]:
+def _resolve(wanted: Sequence[str], models: Mapping[str, Any], among: Sequence[str], flag: str) -> set[str]:
     """Model names as people write them (`schema.table`) to SQLMesh's own."""
-    by_name = {models[name]["name"]: name for name in affected}
+    by_name = {models[name]["name"]: name for name in among}
     for name in wanted:
         if name not in by_name:
-            raise UsageError(f"--exclude={name!r} is not among the models to restate", nearest(name, list(by_name)))
+            what = "a deployed model" if flag == "--model" else "among the models to restate"
+            raise UsageError(f"{flag}={name!r} is not {what}", nearest(name, list(by_name)))
     return {by_name[name] for name in wanted}
 
 

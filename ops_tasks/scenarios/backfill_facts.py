@@ -32,6 +32,8 @@ class Survey:
     raw: tuple[RawTable, ...]
     affected: tuple[str, ...]
     series: Mapping[str, dict[date, int]]
+    chosen: tuple[str, ...] = ()
+    """What was asked for where it was no source: models by name, or sources whose models are meant."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ class Facts:
     flags: tuple[Flag, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
+    task: str = "ops.backfill"
 
 
 _ADAPTER = TypeAdapter(Facts)

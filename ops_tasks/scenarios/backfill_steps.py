@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ops_tasks.errors import Refused, StepFailed, UsageError
+from ops_tasks.guard.evidence import permit
 from ops_tasks.operation.plan import Result, Run
 from ops_tasks.scenarios.backfill_facts import Facts, Reload
 from ops_tasks.scenarios.gate import from_worker, judge_source
@@ -194,9 +195,10 @@ def _pair(stack: Stack, found: Facts, reload: Reload, run: Run) -> dict[str, Any
 
 
 def restate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
-    """Restate the models that were planned, no others, and audit them."""
+    """Restate the models that were planned, no others, and audit them; first the guard says that this may be undone."""
     if not found.restatements:
         return {"restated": {}, "audits": []}
+    permitted = permit(stack)
     hands = crew.on(run.log, run.held)
     hands.warm("sqlmesh", cwd=stack.project)
     if found.contracts:
@@ -216,7 +218,7 @@ def restate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
         **_days(found),
     )
     hands.call("sqlmesh", "let_go")
-    return cast("Result", done)
+    return {**cast("Result", done), "permit": permitted.words}
 
 
 def seal(stack: Stack, crew: Crew, run: Run) -> Result:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, cast
 
 from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.guard.evidence import permit
 from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
 from ops_tasks.scenarios.loads import load
 from ops_tasks.scenarios.verify import Say, Verdict, audits, contracts, fixed_now, project, sqlmesh
@@ -110,6 +111,7 @@ def _load(stack: Stack, name: str, run: Run) -> Result:
 
 
 def _compute(stack: Stack, days: int, run: Run) -> Result:
+    permit(stack)
     today = stack.today()
     with sqlmesh(stack, "sqlmesh_apply", log=run.log, held=run.held) as worker:
         done = worker.call(

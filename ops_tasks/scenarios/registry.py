@@ -10,12 +10,12 @@ from ops_tasks.stack import Stack
 
 def rebuild(stack: Stack, record: Record) -> Plan:
     """Build an operation's plan again from what its journal says."""
-    from ops_tasks.scenarios import backfill, recovery, recovery_facts, refresh, repair, restore
+    from ops_tasks.scenarios import backfill, recovery, recovery_facts, refresh, repair, restate, restore
     from ops_tasks.scenarios import rebuild as blown
     from ops_tasks.scenarios.backfill_facts import from_json
 
     task, arguments = str(record.planned.get("task")), record.planned.get("arguments", {})
-    if task == backfill.TASK:
+    if task in (backfill.TASK, restate.TASK):
         return backfill.recover(stack, from_json(arguments))
     if task == refresh.REFRESH:
         return refresh.refresh(stack, arguments)
