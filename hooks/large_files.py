@@ -23,6 +23,7 @@ PROGRAM = "ops-large-files"
 KB = 1024
 WIDTH = 100
 OF_THE_PUSH = "-"
+UNKNOWN = "fetch the whole history; in a configuration of pre-commit, set pass_filenames to false"
 EXAMPLE = """\
 examples:
   ops-large-files data/orders.csv            judge this file as it is staged
@@ -90,7 +91,10 @@ def of_the_index(here: Place, names: Sequence[str], limits: Limits, *, everythin
 def of_commits(here: Place, words: str, limits: Limits) -> Report:
     """Judge every file that the commits of a range bring, those too that a later one of them removes."""
     asked = blobs.of_the_push() if words == OF_THE_PUSH else blobs.revisions(words)
-    listed = blobs.pushed(here, asked)
+    try:
+        listed = blobs.pushed(here, asked)
+    except UsageError as error:
+        raise UsageError(error.reason, UNKNOWN) from None
     kinds = sizes(here.folder, listed)
     judged = {id_: [path] for id_, path in listed.items() if (kinds[id_] or ("blob",))[0] == "blob"}
     reasons = dict(refusals(judged, here, limits))
@@ -104,7 +108,10 @@ def of_commits(here: Place, words: str, limits: Limits) -> Report:
             origin = origins.get(id_)
             path = origin.path if origin else listed[id_]
             where = f", brought by commit {origin.commit[:12]}" if origin else ""
-            lines += [f"{shell_word(path)}: {reasons[id_]}{where}", *_indented(for_pushed(path, origin, path in raw))]
+            lines += [
+                f"{shell_word(path)}: {reasons[id_]}{where}",
+                *_indented(for_pushed(path, here, path in raw, origin)),
+            ]
     named = " ".join(asked) or "nothing: a branch is deleted"
     return Report([*lines, _summary(f"{len(judged):,} files of {named}", len(reasons))], len(reasons))
 

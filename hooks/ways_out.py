@@ -12,6 +12,7 @@ from .blobs import Origin, Place
 
 GLOB = frozenset("*?[\\")
 RAW = "filter=lfs is set for it, but its content itself is in git: Git LFS is not installed here, or was bypassed"
+AMEND = "git commit --amend --no-edit --allow-empty && git rebase --continue"
 
 
 def shell_word(text: str) -> str:
@@ -69,12 +70,13 @@ def for_tracked(path: str, here: Place, lfs: bool) -> list[str]:
     ]
 
 
-def for_pushed(path: str, origin: Origin | None, lfs: bool) -> list[str]:
+def for_pushed(path: str, here: Place, lfs: bool, origin: Origin | None) -> list[str]:
     """The ways out before a push: the commits themselves have to change, a later removal keeps the content in them."""
     lines = [RAW] if lfs else []
     if origin:
         base = "--root" if origin.root else f"{origin.commit}^"
-        remove = f"git rm --cached -- {shell_word(path)} && git commit --amend --no-edit && git rebase --continue"
+        file = _from_here(path, here)
+        remove = f"{_git(file)} rm --cached -- {shell_word(file)} && {AMEND}"
         mark = f"git rebase -i {base}, mark {origin.commit[:12]} as edit"
         lines += [f"rewrite the commits before the push: {mark}, then", f"  {remove}"]
     else:

@@ -162,6 +162,8 @@ def _told(folder: Folder, ids: Sequence[str], count: int) -> dict[str, Head | No
                 continue
             kind, size = header
             start = answer.read(min(count, size))
+            if len(start) < min(count, size):
+                raise _broken(id_)
             found[id_] = Head(kind, size, start)
             if size > STREAMED:
                 break
@@ -212,18 +214,22 @@ def _asking(names: Iterable[str]) -> bytes:
 def _header(line: bytes, name: str) -> tuple[str, int] | None:
     """`ID KIND SIZE`, or None for `NAME missing` and `NAME ambiguous` (the name may hold spaces)."""
     if not line.endswith(b"\n"):
-        raise UsageError(f"git stopped before it told what {name!r} is", "git fsck tells what is damaged")
+        raise _broken(name)
     words = line[:-1].split(b" ")
     if line[:-1] in (os.fsencode(name) + b" missing", os.fsencode(name) + b" ambiguous") or len(words) != 3:
         return None
     return words[1].decode("ascii"), int(words[2])
 
 
+def _broken(name: str) -> UsageError:
+    return UsageError(f"git stopped before it told all of {name}", "git fsck tells what is damaged")
+
+
 def _skip(answer: IO[bytes], count: int) -> None:
     while count:
         passed = len(answer.read(min(count, CHUNK)))
         if not passed:
-            raise UsageError("git stopped in the middle of an object", "git fsck tells what is damaged")
+            raise _broken("an object")
         count -= passed
 
 
