@@ -143,6 +143,14 @@ class OpsSection(_Section):
     gate: GateSection = GateSection()
     guard: GuardSection = GuardSection()
 
+    @field_validator("databases")
+    @classmethod
+    def _attachable(cls, value: dict[str, Path]) -> dict[str, Path]:
+        # DuckDB (1.5) attaches nothing under the names of its own catalogs and default schema.
+        if taken := sorted({"main", "temp", "system"} & {name.lower() for name in value}):
+            raise ValueError(f"{taken[0]!r} is a name that DuckDB keeps for itself; call the catalog something else")
+        return value
+
     @field_validator("clock", mode="before")
     @classmethod
     def _day(cls, value: object) -> object:
