@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -123,6 +124,11 @@ ONE = [(BIRDS, "COLUMN_REMOVED", "agreed")]
             "- ```\n  x\n  ```\n- accept-breaking-change: db/main/birds COLUMN_REMOVED -- agreed",
             ONE,
             id="behind a fence in a list",
+        ),
+        pytest.param(
+            "<!--\n```\n-->\naccept-breaking-change: db/main/birds COLUMN_REMOVED -- agreed",
+            ONE,
+            id="a fence in a comment opens nothing",
         ),
         pytest.param(
             "```not a fence```\naccept-breaking-change: db/main/birds COLUMN_REMOVED -- agreed", ONE, id="inline code"
@@ -424,3 +430,23 @@ def test_any_text_is_read(parts: list[str]) -> None:
 def test_long_runs_of_marks_are_read_quickly() -> None:
     text = " ".join("`" * (1 + number % 300) for number in range(450)) + "<!-- ``" * 4000 + "`" * 60_000
     assert from_body(f"{text}\n- {text}\n{HIDDEN}", KNOWN, BODY) == []
+
+
+WINGSPAN = found(column="wingspan")
+
+
+@pytest.mark.parametrize(
+    ("page", "given_ack"),
+    [
+        pytest.param("ACK_BROAD", line(None, reason="agreed with Ann"), id="ACK_BROAD"),
+        pytest.param("ACK_UNUSED", line("TYPE_CHANGED", reason="agreed with Ann"), id="ACK_UNUSED"),
+        pytest.param("ACK_EXPIRED", ack(dataset=BIRDS, column="wingspan", expires=date(2026, 9, 30)), id="ACK_EXPIRED"),
+    ],
+)
+def test_the_pages_quote_what_is_said(page: str, given_ack: Ack) -> None:
+    there = [] if page == "ACK_EXPIRED" else [WINGSPAN]
+    said = apply(there, [given_ack], date(2026, 10, 1))[-1]
+    written = (Path(__file__).parents[2] / "docs" / "rules" / f"{page}.md").read_text(encoding="utf-8")
+    assert said.rule == page
+    assert f"`{said.message}`" in written
+    assert written.startswith(f"# {page}\n\nSeverity: {said.severity}.\n")

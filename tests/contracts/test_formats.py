@@ -203,6 +203,11 @@ def test_junit_cases_of_one_name_are_told_apart() -> None:
     assert names == ["COLUMN_REMOVED db/main/birds.id", "COLUMN_REMOVED db/main/birds.id (2)"]
 
 
+def test_junit_shows_what_is_no_text_and_leaves_out_what_is_no_xml() -> None:
+    (case,) = suite([replace(GONE, file="a\udce9\x07\ufffeb\n.yml")]).findall("testcase")
+    assert case.get("file") == "a\\udce9b\n.yml"
+
+
 @pytest.fixture(scope="module")
 def schema() -> Any:
     """OASIS's own schema, as SchemaStore has it; the package is data only and is not imported."""
