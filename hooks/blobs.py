@@ -45,9 +45,11 @@ def staged(here: Place) -> dict[str, str]:
     words = ("--cached", "--raw", "-z", "--no-abbrev", "--no-renames", "--ita-invisible-in-index")
     fields = os.fsdecode(run(here.folder, "diff-index", *words, here.head)).split("\0")
     found: dict[str, str] = {}
+    digits = len(here.head)
+    old, new = slice(15, 15 + digits), slice(16 + digits, 16 + 2 * digits)  # after `:100644 100644 `
     for entry, path in zip(fields[::2], fields[1::2], strict=False):
-        _, mode, was, id_, status = entry.split(" ")
-        if status not in "DU" and mode != SUBMODULE and id_ != was:
+        id_ = entry[new]
+        if entry[-1] not in "DU" and entry[8:14] != SUBMODULE and id_ != entry[old]:
             found[path] = id_
     return found
 

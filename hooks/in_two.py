@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import marshal
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -14,7 +15,11 @@ def in_two(look: Callable[[Sequence[str]], Iterable[tuple[str, str]]], items: Se
 
     What the copy cannot do is done here after all, so that errors are raised as if there were one process.
     """
-    if len(items) < FEW or len(os.sched_getaffinity(0)) < 2:
+    if len(items) < FEW:
+        return list(look(items))
+    # Otherwise the collector touches, and so copies, every object in both processes, and once more at their end.
+    gc.freeze()
+    if len(os.sched_getaffinity(0)) < 2:
         return list(look(items))
     half = len(items) // 2
     receiving, sending = os.pipe()

@@ -123,7 +123,7 @@ def each_head(folder: Folder, store: str, ids: Iterable[str], count: int) -> Ite
 
 def _loose(store: str, ids: Iterable[str], count: int) -> Iterator[tuple[str, Head | None]]:
     """Objects in files of their own: zlib over `blob SIZE`, a zero byte, the content (gitformat-loose); else None."""
-    opened, read, close = os.open, os.read, os.close
+    opened, read, close, inflater = os.open, os.read, os.close, decompressobj
     try:
         folder = opened(store, os.O_RDONLY)
     except OSError:
@@ -138,14 +138,16 @@ def _loose(store: str, ids: Iterable[str], count: int) -> Iterator[tuple[str, He
                 continue
             try:
                 raw = read(descriptor, count + HUFFMAN)
-                header, _, start = decompressobj().decompress(raw, count + HEADER).partition(b"\0")
+                header, _, start = inflater().decompress(raw, count + HEADER).partition(b"\0")
                 kind, size = header.split(b" ")
-                head = Head(kind.decode("ascii"), int(size), start[:count])
+                length = int(size)
             except (OSError, ValueError, ZlibError):
-                head = None
+                yield id_, None
+                continue
             finally:
                 close(descriptor)
-            yield id_, head if head and len(head.start) == min(count, head.size) else None
+            whole = len(start) >= count or len(start) == length
+            yield id_, Head(kind.decode("ascii"), length, start[:count]) if whole else None
     finally:
         close(folder)
 
