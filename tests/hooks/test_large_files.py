@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -484,3 +485,13 @@ def test_git_itself_stops_the_commit(git: Git) -> None:
     put("a", b"changed\n")
     git("commit", "-q", "-m", "small", "a")
     assert git("rev-parse", "HEAD") != head
+
+
+def test_the_document_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    options = set(re.findall(r"--[a-z][a-z-]*", capsys.readouterr().out.partition("options:")[2])) - {"--help"}
+    document = (ROOT / "docs" / "hooks" / "large-files.md").read_text(encoding="utf-8")
+    table = document.partition("## Options")[2].partition("## In CI")[0]
+    assert options == set(re.findall(r"--[a-z][a-z-]*", table)) - {"--all-files"}
+    assert len(options) == 4
