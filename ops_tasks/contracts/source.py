@@ -79,18 +79,19 @@ def _plain(node: Any, path: Path_, places: dict[Path_, Place], above: tuple[int,
     """A copy without ruamel's own types; `above` are the ids of what is around, since an alias can hold itself."""
     if id(node) in above:
         return None
+    around = (*above, id(node))
     if isinstance(node, dict):
         mapping = cast("dict[Any, Any]", node)
         plain: dict[str, Any] = {}
         for key, inner in mapping.items():
             places[*path, str(key)] = _of_key(node, key)
-            plain[str(key)] = _plain(inner, (*path, str(key)), places, (*above, id(node)))
+            plain[str(key)] = _plain(inner, (*path, str(key)), places, around)
         return plain
     if isinstance(node, list):
         items = cast("list[Any]", node)
         for index in range(len(items)):
             places[*path, index] = _of_item(node, index)
-        return [_plain(inner, (*path, index), places, (*above, id(node))) for index, inner in enumerate(items)]
+        return [_plain(inner, (*path, index), places, around) for index, inner in enumerate(items)]
     return _scalar(node)
 
 

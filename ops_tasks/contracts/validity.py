@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
+from ops_tasks.contracts import engine
 from ops_tasks.contracts.source import Place, Source
 from ops_tasks.errors import UsageError
 
@@ -57,10 +58,16 @@ def _validator() -> Any:
 
 
 def _by_schema(source: Source) -> Iterator[Fault]:
-    for error in _validator().iter_errors(source.value):
+    for error in _validator().iter_errors(engine.for_schema(source.value)):
         deepest = _deepest(error)
         path = cast("tuple[str | int, ...]", tuple(deepest.absolute_path))
-        yield Fault(path, source.place(*path), _said(deepest, path))
+        if deepest.validator == "additionalProperties":
+            known = engine.mapping(cast("object", deepest.schema.get("properties")))
+            for key in (key for key in engine.mapping(cast("object", deepest.instance)) if key not in known):
+                here = (*path, key)
+                yield Fault(here, source.place(*here), f"{engine.dotted(here)}: Soda knows no {key!r} here")
+        else:
+            yield Fault(path, source.place(*path), _said(deepest, path))
 
 
 def _deepest(error: Any) -> Any:
@@ -87,13 +94,23 @@ def _is_check(error: Any) -> bool:
 
 
 def _said(error: Any, path: tuple[str | int, ...]) -> str:
-    where = ".".join(map(str, path)) or "the contract"
+    where = engine.dotted(path) or "the contract"
     if error.validator in ("anyOf", "oneOf"):
         value: object = error.instance
-        if isinstance(value, dict) and len(path) >= 2 and path[-2] == "checks":
-            return f"{where}: unknown check type {', '.join(map(str, cast('dict[Any, Any]', value))) or 'nothing'!r}"
+        if len(path) >= 2 and path[-2] == "checks" and (check := engine.mapping(value)):
+            return f"{where}: {_no_check(check, path)}"
         return f"{where}: {_short(value)} is none of the forms that Soda takes"
+    if error.validator == "not":
+        return f"{where}: {', '.join(engine.mapping(error.instance))}: Soda does not take these together"
     return f"{where}: {error.message if len(error.message) <= 200 else _short(error.message, 200)}"
+
+
+def _no_check(check: dict[str, Any], path: tuple[str | int, ...]) -> str:
+    if len(check) != 1:
+        return f"a check has exactly one type, not {len(check)}"
+    kind = next(iter(check))
+    on = "a column" if path[0] == "columns" else "a dataset"
+    return f"there is no check {kind!r} of {on}"
 
 
 def _short(value: object, most: int = 60) -> str:
@@ -104,8 +121,8 @@ def _short(value: object, most: int = 60) -> str:
 def _twice(source: Source) -> Iterator[Fault]:
     """A column that is named twice: the schema does not see it, Soda refuses it."""
     seen: set[str] = set()
-    for index, column in enumerate(_list(source.value, "columns")):
-        name: object = cast("dict[str, Any]", column).get("name") if isinstance(column, dict) else None
+    for index, column in enumerate(engine.items(source.value, "columns")):
+        name: object = engine.mapping(column).get("name")
         if isinstance(name, str) and name in seen:
             path = ("columns", index, "name")
             yield Fault(path, source.place(*path), f"columns.{index}.name: the column {name!r} is there twice")
@@ -114,40 +131,5 @@ def _twice(source: Source) -> Iterator[Fault]:
 
 
 def _by_engine(source: Source) -> Iterator[Fault]:
-    """What the schema lets through and Soda's engine (4.28) does not evaluate, ever."""
-    for path, check in checks(source.value):
-        if len(check) != 1:
-            yield Fault(path, source.place(*path), f"{_dotted(path)}: a check has exactly one type, not {len(check)}")
-    for path, threshold in _thresholds(source.value):
-        said = [key for key in threshold if key.startswith("must_")]
-        if len(said) > 1:
-            reason = f"{_dotted(path)}: {' and '.join(said)} together: Soda never evaluates such a check"
-            yield Fault(path, source.place(*path), reason)
-
-
-def checks(contract: Any) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    """Every check of a contract with its path: the dataset's, then those of each column."""
-    for index, check in enumerate(_list(contract, "checks")):
-        if isinstance(check, dict):
-            yield ("checks", index), cast("dict[str, Any]", check)
-    for at, column in enumerate(_list(contract, "columns")):
-        for index, check in enumerate(_list(column, "checks")):
-            if isinstance(check, dict):
-                yield ("columns", at, "checks", index), cast("dict[str, Any]", check)
-
-
-def _thresholds(contract: Any) -> Iterator[tuple[tuple[str | int, ...], dict[str, Any]]]:
-    for path, check in checks(contract):
-        for kind, body in check.items():
-            threshold: Any = cast("dict[str, Any]", body).get("threshold") if isinstance(body, dict) else None
-            if isinstance(threshold, dict):
-                yield (*path, kind, "threshold"), cast("dict[str, Any]", threshold)
-
-
-def _list(value: Any, key: str) -> list[Any]:
-    found: Any = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
-    return cast("list[Any]", found) if isinstance(found, list) else []
-
-
-def _dotted(path: tuple[str | int, ...]) -> str:
-    return ".".join(map(str, path))
+    for path, reason in engine.faults(source.value):
+        yield Fault(path, source.place(*path), reason)
