@@ -57,5 +57,5 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def bench(session: nox.Session) -> None:
     """How long the operations take; arguments after `--` go to the benchmark."""
-    prepare(session)
+    prepare(session, "pre-commit-hooks")
     session.run("python", "-m", "bench", *session.posargs)

@@ -1,13 +1,13 @@
-"""`python -m bench [ROUNDS] [what...]`: measure, and print ratios. What: scan, copies, backfill (default: all)."""
+"""`python -m bench [ROUNDS] [what...]`: measure, and print ratios. What: scan, copies, backfill, large-files, gate (default: all)."""
 
 from __future__ import annotations
 
 import sys
 
-from bench import backfill, copies, scan
+from bench import backfill, copies, large_files, scan
 
 ROUNDS = 3
-BENCHMARKS = {"scan": scan.report, "copies": copies.report, "backfill": backfill.report}
+BENCHMARKS = {"scan": scan.report, "copies": copies.report, "backfill": backfill.report, "large-files": large_files.report}
 
 
 def say(line: str) -> None:

@@ -10,7 +10,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.errors import Refused
-from ops_tasks.namespaces import recovery, restating
+from ops_tasks.namespaces import prevention, recovery, restating
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
 from ops_tasks.namespaces.restating import Asked, decide
@@ -250,4 +250,6 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
     return Document("ops.history", "ok", more={"operations": rows})
 
 
-ns = Collection("ops", backfill, restating.restate, retry, rollback, show_history, *recovery.tasks)
+ns = Collection(
+    "ops", backfill, restating.restate, prevention.prevention, retry, rollback, show_history, *recovery.tasks
+)

@@ -23,6 +23,7 @@ class Terminal:
 
     def __init__(self, *, json: bool = False, place: str = "") -> None:
         """Choose the stream; nothing is imported before the first print. `place` is added to commands, see `placed`."""
+        self.json = json
         self._place = place
         self._stream: IO[str] = sys.stderr if json else sys.stdout
         self._made: Console | None = None

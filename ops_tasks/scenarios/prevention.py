@@ -1,0 +1,249 @@
+"""The prevention appendix: what would have stopped each incident, and whether it would stop it here and now."""
+
+from __future__ import annotations
+
+import ast
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ops_tasks import __version__
+from ops_tasks.errors import OpsError, UsageError
+from ops_tasks.guard.evidence import standing
+from ops_tasks.stack import Stack
+from ops_tasks.systems import git, precommit
+from ops_tasks.systems.precommit import Hook
+
+TASK = "ops.prevention"
+PACKAGE = f"ops-tasks[contracts]=={__version__}"
+HOOKS = (
+    Hook("ops-large-files", "no large files and no databases", "ops-large-files", {"require_serial": True}),
+    Hook(
+        "ops-schema-gate",
+        "no breaking change of a contract",
+        "ops-schema-gate --base HEAD --staged",
+        {"files": r"\.ya?ml$", "pass_filenames": False},
+    ),
+    Hook(
+        "ops-contract-lint",
+        "contracts are valid and complete",
+        "ops-contract-lint",
+        {"files": r"\.(ya?ml|sql|py)$", "pass_filenames": False},
+    ),
+    Hook("ops-restate-guard", "no restatement outside of the guard", "ops-restate-guard", {"types": ["text"]}),
+)
+WORKS, BROKEN, MISSING, GAP = "works", "does not work", "not installed", "gap"
+INSTALL = "invoke ops.prevention --install"
+ADD = "pre-commit install"
+BLOWN, BACKFILL, PITR, PAUSED = "blown DuckDB file", "partial backfill", "point in time", "paused schedule"
+CONTRACT = "dataset: shop/main/orders\ncolumns:\n  - name: id\n    data_type: integer\n"
+SECONDS = 300
+# A hook is started by git with these; a probe works in a repository of its own.
+OF_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One cause and what stops it: `status` in one or two words, `told` the evidence, `way_out` what mends it."""
+
+    scenario: str
+    cause: str
+    check: str
+    status: str
+    told: str
+    way_out: str = ""
+
+
+def rows(top: Path, stack: Stack | None, why_none: str = "") -> Iterator[Row]:
+    """Every row of the appendix for the repository at `top`, the slow ones too; reads only."""
+    hooks = precommit.configured(top)
+    yield _hook(top, hooks, BLOWN, "a database or a huge file is committed", HOOKS[0], _large)
+    yield Row(
+        BLOWN, "the disk fills up", "an alarm on free space", GAP, "nothing watches the disk", "watch df yourself"
+    )
+    yield _hook(top, hooks, BACKFILL, "a contract change drops rows silently", HOOKS[1], _breaking)
+    yield _in_ci(top)
+    yield _hook(top, hooks, BACKFILL, "a script restates without a snapshot", HOOKS[3], _restating)
+    yield _hook(top, hooks, BACKFILL, "a mart has no row_count or freshness check", HOOKS[2], None)
+    yield _complete(stack, why_none)
+    yield _guarded(stack, why_none)
+    yield _snapshot(stack, why_none)
+    freshness = "nothing in this suite watches freshness between two runs"
+    yield Row(
+        PAUSED, "data gets old unnoticed", "freshness_violation_sensor", GAP, freshness, "invoke verify.freshness"
+    )
+    nobody = "nothing in this suite watches the daemon from outside"
+    yield Row(
+        PAUSED, "the Dagster daemon is dead", "a heartbeat from outside", GAP, nobody, "watch its process yourself"
+    )
+
+
+def _hook(
+    top: Path,
+    hooks: Mapping[str, Mapping[str, object]],
+    scenario: str,
+    cause: str,
+    hook: Hook,
+    probe: Callable[[Path], None] | None,
+) -> Row:
+    check = f"pre-commit: {hook.id}"
+    if hook.id not in hooks:
+        return Row(scenario, cause, check, MISSING, f"{precommit.FILE} does not have it", INSTALL)
+    if not precommit.is_installed(top):
+        return Row(scenario, cause, check, MISSING, "git does not call pre-commit in this clone", ADD)
+    if probe is None:
+        return Row(scenario, cause, check, WORKS, "it runs before every commit")
+    refused, told = _probed(top, hook.id, probe)
+    return Row(
+        scenario, cause, check, WORKS if refused else BROKEN, told, "" if refused else f"pre-commit run {hook.id}"
+    )
+
+
+def _probed(top: Path, hook: str, probe: Callable[[Path], None]) -> tuple[bool, str]:
+    """Let pre-commit run the hook, as this repository configures it, on a staged offence in a repository of its own."""
+    env = {key: value for key, value in os.environ.items() if key not in OF_GIT}
+    env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(top), env.get("PYTHONPATH", "")]))
+    with tempfile.TemporaryDirectory(prefix="ops-probe-") as folder:
+        place = Path(folder)
+        who = ("-c", "user.name=probe", "-c", "user.email=probe@localhost", "-c", "commit.gpgsign=false")
+        _git(place, env, "init", "--quiet")
+        (place / "contracts").mkdir()
+        (place / "contracts" / "orders.yml").write_text(CONTRACT, encoding="utf-8")
+        _git(place, env, "add", ".")
+        _git(place, env, *who, "commit", "--quiet", "--no-verify", "--message=probe")
+        probe(place)
+        _git(place, env, "add", ".")
+        command = [
+            sys.executable,
+            "-m",
+            "pre_commit",
+            "run",
+            "--config",
+            str(top / precommit.FILE),
+            hook,
+            "--all-files",
+        ]
+        try:
+            ran = subprocess.run(
+                command, cwd=place, env=env, capture_output=True, text=True, check=False, timeout=SECONDS
+            )
+        except subprocess.TimeoutExpired:
+            return False, f"it did not end within {SECONDS} seconds"
+    said = ran.stdout + ran.stderr
+    if "No module named pre_commit" in said:
+        return False, "pre-commit is not installed beside this program: pip install pre-commit"
+    if ran.returncode == 1 and "exit code: 1" in said:
+        return True, "it refuses a staged example"
+    last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "nothing")
+    return False, f"it lets a staged example pass: {last}" if ran.returncode == 0 else f"it failed: {last}"
+
+
+def _git(folder: Path, env: Mapping[str, str], *words: str) -> None:
+    try:
+        subprocess.run(["git", *words], cwd=folder, env=dict(env), check=True, capture_output=True)  # noqa: S607 - git is found on PATH
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise UsageError(f"git {words[-1]} failed in a probe: {error}", "is git installed?") from None
+
+
+def _large(place: Path) -> None:
+    (place / "data.csv").write_bytes(bytes(8) + b"DUCK" + bytes(4096))
+
+
+def _breaking(place: Path) -> None:
+    (place / "contracts" / "orders.yml").write_text(CONTRACT.replace("integer", "varchar"), encoding="utf-8")
+
+
+def _restating(place: Path) -> None:
+    script = "#!/bin/sh\nsqlmesh plan prod --restate-model shop.orders\n"  # ops-allow: restate -- the probe's offence
+    (place / "job.sh").write_text(script, encoding="utf-8")
+
+
+def _in_ci(top: Path) -> Row:
+    cause, check = "the same, by a commit without hooks", "CI: ops-schema-gate"
+    folder = top / ".github" / "workflows"
+    files = sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]) if folder.is_dir() else []
+    calls = [file for file in files if _calls_gate(file.read_text(encoding="utf-8", errors="replace"))]
+    if not calls:
+        told = "no workflow calls it" if files else "there is no workflow"
+        return Row(BACKFILL, cause, check, MISSING, told, "copy the workflow of docs/hooks/ci.md")
+    if any("fetch-depth: 0" in file.read_text(encoding="utf-8", errors="replace") for file in calls):
+        return Row(BACKFILL, cause, check, WORKS, f"called in {calls[0].relative_to(top)}")
+    told = f"{calls[0].relative_to(top)} has no fetch-depth: 0, so the base is not there"
+    return Row(BACKFILL, cause, check, BROKEN, told, "fetch-depth: 0 in the checkout step")
+
+
+def _calls_gate(text: str) -> bool:
+    """Whether a line of a workflow that is no comment names the gate, as a program, a module or a task."""
+    names = ("ops-schema-gate", "hooks.schema_gate", "schema.gate")
+    return any(name in line for line in text.splitlines() if not line.lstrip().startswith("#") for name in names)
+
+
+def _complete(stack: Stack | None, why_none: str) -> Row:
+    """Run the contract lint on this stack as it is."""
+    cause, check = "a restore brings the wrong shape", "contracts on every mart: schema.lint"
+    if stack is None or stack.config.contracts is None:
+        return Row(
+            PITR, cause, check, MISSING, why_none or "the stack has no contracts", "ops.contracts in invoke.yaml"
+        )
+    folder = stack.root / stack.config.contracts.path
+    command = [
+        sys.executable,
+        "-m",
+        "ops_hooks.contract_lint",
+        "--contracts",
+        str(folder),
+        "--project",
+        str(stack.project),
+    ]
+    ran = subprocess.run(command, cwd=stack.root, capture_output=True, text=True, check=False, timeout=SECONDS)
+    told = next((line for line in reversed((ran.stdout + ran.stderr).splitlines()) if line.strip()), "it said nothing")
+    status = {0: WORKS, 1: BROKEN}.get(ran.returncode, MISSING)
+    return Row(PITR, cause, check, status, told, "" if status == WORKS else "invoke schema.lint")
+
+
+def _guarded(stack: Stack | None, why_none: str) -> Row:
+    cause, check = "sqlmesh restates production without a way back", "guard on the SQLMesh gateway"
+    if stack is None:
+        return Row(PITR, cause, check, MISSING, why_none, "an ops: section in invoke.yaml")
+    config, macros = stack.project / "config.py", stack.project / "macros"
+    places = [(config, "install")] if config.is_file() else []
+    places += [(file, "patch") for file in sorted(macros.glob("*.py"))] if macros.is_dir() else []
+    for file, function in places:
+        if _calls_guard(file, function):
+            return Row(PITR, cause, check, WORKS, f"guard.{function} in {file.relative_to(stack.root)}")
+    way = "guard.install(config) as the last line of config.py, see docs/hooks/restate-guard.md"
+    return Row(PITR, cause, check, MISSING, "a plain sqlmesh plan --restate-model is not stopped", way)
+
+
+def _calls_guard(file: Path, function: str) -> bool:
+    try:
+        tree = ast.parse(file.read_text(encoding="utf-8"))
+    except (SyntaxError, ValueError):
+        return False
+    called = (node.func for node in ast.walk(tree) if isinstance(node, ast.Call))
+    return any(
+        (isinstance(one, ast.Attribute) and one.attr == function and ast.unparse(one.value).endswith("guard"))
+        or (isinstance(one, ast.Name) and one.id == function and "ops_tasks.guard" in ast.unparse(tree))
+        for one in called
+    )
+
+
+def _snapshot(stack: Stack | None, why_none: str) -> Row:
+    cause, check = "nothing to go back to", "a recent verified snapshot"
+    if stack is None:
+        return Row(PITR, cause, check, MISSING, why_none, "an ops: section in invoke.yaml")
+    try:
+        found = standing(stack, stack.config.guard.max_age, datetime.now(UTC))
+    except OpsError as error:
+        return Row(PITR, cause, check, MISSING, error.reason, error.way_out)
+    return Row(PITR, cause, check, WORKS, f"{found.name} is verified and as new as the data")
+
+
+def top_of(folder: Path) -> Path:
+    """The root of the repository around a folder."""
+    return git.top(folder)
