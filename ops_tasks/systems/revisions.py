@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from ops_tasks.errors import UsageError
 from ops_tasks.systems import git
 
+SMALL = 8 * 1024
 REGULAR = frozenset({"100644", "100755"})
 EMPTY = frozenset(
     {
@@ -17,6 +19,30 @@ EMPTY = frozenset(
         "473a0f4c3be8a93681a267e3b1e9a7dcda1185436fe141f7749120a303721813",
     }
 )
+
+
+class Blobs(Mapping[str, bytes]):
+    """Path -> content, read from git all at once when the first content is asked for: often none is."""
+
+    def __init__(self, top: Path, ids: Mapping[str, str]) -> None:
+        """Of the repository at `top`: path -> object id."""
+        self._top, self._ids = top, ids
+
+    @cached_property
+    def _read(self) -> dict[str, bytes]:
+        return _contents(self._top, self._ids)
+
+    def __getitem__(self, path: str) -> bytes:
+        """The content of a file."""
+        return self._read[path]
+
+    def __iter__(self) -> Iterator[str]:
+        """Every path."""
+        return iter(self._ids)
+
+    def __len__(self) -> int:
+        """How many files there are."""
+        return len(self._ids)
 
 
 @dataclass(frozen=True)
@@ -71,13 +97,21 @@ def trees(top: Path, commit: str, folder: str, wanted: Callable[[str], bool], *,
             file = top / path
             if file.is_file() and not file.is_symlink():
                 on_disk[path] = file.read_bytes()
-    blobs = git.contents(top, {*before.values(), *after.values()})
-    old = {path: _held(blobs, id_, path) for path, id_ in before.items() if after.get(path) != id_}
-    new = {path: _held(blobs, id_, path) for path, id_ in after.items() if before.get(path) != id_} | on_disk
+    old = _contents(top, {path: id_ for path, id_ in before.items() if after.get(path) != id_})
+    new = _contents(top, {path: id_ for path, id_ in after.items() if before.get(path) != id_}) | on_disk
     for path in [path for path in on_disk if old.get(path) == on_disk[path]]:
         del old[path], new[path]
-    same = {path: _held(blobs, id_, path) for path, id_ in before.items() if path not in old and path not in new}
-    return Trees(old, new, same)
+    same = {path: id_ for path, id_ in before.items() if path not in old and path not in new}
+    return Trees(old, new, Blobs(top, same))
+
+
+def _contents(top: Path, ids: Mapping[str, str]) -> dict[str, bytes]:
+    """Path -> content; small ones by their heads, which are read without git where they lie in a file of their own."""
+    heads = git.heads(top, ids.values(), SMALL)
+    large = [id_ for id_, head in heads.items() if head and head.size > SMALL]
+    small = {id_: head.start if head and head.kind == "blob" else None for id_, head in heads.items()}
+    blobs = small | (git.contents(top, large) if large else {})
+    return {path: _held(blobs, id_, path) for path, id_ in ids.items()}
 
 
 def _commit(top: Path, revision: str) -> str:
