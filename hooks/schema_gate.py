@@ -71,7 +71,7 @@ def findings(found: Trees, base: str) -> tuple[list[Finding], int, list[str]]:
 
 
 def _named(sources: Sequence[Source]) -> set[tuple[str, object]]:
-    return {(source.file, source.value.get("dataset") if isinstance(source.value, dict) else None) for source in sources}
+    return {(one.file, one.value.get("dataset") if isinstance(one.value, dict) else None) for one in sources}
 
 
 def _gate(asked: Any) -> int:
@@ -96,7 +96,7 @@ def _gate(asked: Any) -> int:
     return 1 if strict or any(one.refuses for one in result) else 0
 
 
-def _accepted(def _accepted(found: list[Finding], top: Path, asked: Any) -> list[Finding]:
+def _accepted(found: list[Finding], top: Path, asked: Any) -> list[Finding]:
     from ops_tasks.contracts import acknowledgements
     from ops_tasks.contracts.rules import RULES
 
