@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -57,6 +58,29 @@ def check_both(sandbox: Sandbox, before: dict[str, str]) -> None:
     assert other.hashes() == before
     assert other.last_operation()["status"] == "rolled_back"
     retried = sandbox.invoke("ops.retry", operation["operation"], "--yes")
+    assert retried.code == 0, retried.err
+    assert sandbox.differences() == []
+    assert sandbox.last_operation()["status"] == "succeeded"
+
+
+def check_every(
+    sandbox: Sandbox, before: dict[str, str], words: tuple[str, ...], moments: list[tuple[str, str]]
+) -> None:
+    """One operation that is killed at every moment in turn, going on with `ops.retry` in between.
+
+    At each of them a copy is rolled back, byte for byte; in the end the original reaches the truth.
+    """
+    for event, step in moments:
+        kill_at(sandbox, event, step, *words)
+        operation = sandbox.last_operation()
+        assert operation["status"] == "stopped", (event, step)
+        other = twin(sandbox)
+        undone = other.invoke("ops.rollback", operation["operation"], "--yes")
+        assert undone.code == 0, (event, step, undone.err)
+        assert other.hashes() == before, (event, step)
+        shutil.rmtree(other.folder)
+        words = ("ops.retry", operation["operation"], "--yes")
+    retried = sandbox.invoke(*words)
     assert retried.code == 0, retried.err
     assert sandbox.differences() == []
     assert sandbox.last_operation()["status"] == "succeeded"

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox import breaks
 from tests.conftest import Sandbox
-from tests.faults.both_ways import check_both, journal_has, kill_at, kill_when
+from tests.faults.both_ways import check_both, check_every, journal_has, kill_when
 
 RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[str]]] = {
     "marts": (
@@ -25,29 +25,21 @@ RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[st
     "restore": (
         ("zero-file", {"file": "databox"}),
         ("ops.restore", "--snapshot=nightly", "--yes"),
-        ["bring 0", "rows", "drift"],
+        ["bring 0", "rows", "drift", "done seal"],
     ),
     "repair": (("dropped-table", {}), ("ops.repair-state", "--yes"), ["mend"]),
 }
-CASES = [(name, step) for name, (_, _, steps) in RECOVERIES.items() for step in steps]
 
 
-@pytest.mark.parametrize(("name", "step"), CASES, ids=[f"{name}-{step.replace(' ', '-')}" for name, step in CASES])
-def test_killed_before_a_step(saved: Sandbox, name: str, step: str) -> None:
-    (fault, options), words, _ = RECOVERIES[name]
+def moment(step: str) -> tuple[str, str]:
+    return ("done", step.removeprefix("done ")) if step.startswith("done ") else ("started", step)
+
+
+@pytest.mark.parametrize("name", RECOVERIES)
+def test_killed_at_every_step(saved: Sandbox, name: str) -> None:
+    (fault, options), words, steps = RECOVERIES[name]
     breaks.apply(fault, saved.folder, **options)
-    before = saved.hashes()
-    kill_at(saved, "started", step, *words)
-    check_both(saved, before)
-
-
-@pytest.mark.parametrize("name", ["restore"])
-def test_killed_at_the_very_end(saved: Sandbox, name: str) -> None:
-    (fault, options), words, _ = RECOVERIES[name]
-    breaks.apply(fault, saved.folder, **options)
-    before = saved.hashes()
-    kill_at(saved, "done", "seal", *words)
-    check_both(saved, before)
+    check_every(saved, saved.hashes(), words, [moment(step) for step in steps])
 
 
 @pytest.mark.parametrize(
