@@ -121,6 +121,7 @@ def judge(
     report = Report()
     contracts: list[Text] = []
     for text in texts:
+        _ = text.allowed  # a comment with a slip of the pen is told, needed or not
         if text.is_contract:
             contracts.append(text)
         else:

@@ -17,7 +17,7 @@ from typing import Any
 from ops_tasks.contracts.models import Columns, Model, Project, check
 from ops_tasks.errors import UsageError
 
-MARK = "MODELS "
+MARK, FAILED = "MODELS ", "FAILED "
 LIMIT = 300
 
 
@@ -36,8 +36,9 @@ def read(project: Path, told: Callable[[Path], str], gateway: str | None = None)
         raise UsageError(f"SQLMesh did not load {told(project)} within {LIMIT} seconds", "leave out --load") from None
     answer = next((line for line in done.stdout.splitlines() if line.startswith(MARK)), None)
     if done.returncode or answer is None:
-        last = (done.stderr.strip() or "it said nothing").splitlines()[-1]
-        raise UsageError(f"SQLMesh cannot load {told(project)}: {last}", "mend the project, or leave out --load")
+        failed = [line.removeprefix(FAILED) for line in done.stdout.splitlines() if line.startswith(FAILED)]
+        reason = json.loads(failed[0]) if failed else (done.stderr.strip() or "it said nothing").splitlines()[-1]
+        raise UsageError(f"SQLMesh cannot load {told(project)}: {reason}", "mend the project, or leave out --load")
     return Project(tuple(_models(json.loads(answer.removeprefix(MARK)), told)))
 
 
@@ -59,7 +60,11 @@ from sqlmesh import Context
 from sqlmesh.core.console import NoopConsole, set_console
 
 set_console(NoopConsole())
-context = Context(paths=[sys.argv[1]], gateway=sys.argv[2] or None)
+try:
+    context = Context(paths=[sys.argv[1]], gateway=sys.argv[2] or None)
+except Exception as error:
+    print({FAILED!r} + json.dumps(" ".join(str(error).split())[:300] or type(error).__name__))
+    raise
 told = []
 for model in context.models.values():
     types = model.columns_to_types

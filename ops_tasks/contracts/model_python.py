@@ -30,7 +30,7 @@ def _model(node: ast.expr, file: str, inferred: str) -> Model | Unnamed | None:
         return Unnamed(file, "its name is not written in its @model(...)")
     if _literal(said.get("enabled")) is False:
         return None
-    kind = _kind(said.get("kind"))
+    kind = _kind(said["kind"]) if "kind" in said else "FULL"
     columns = _columns(said.get("columns"), kind, said.get("kind"))
     return Model(*named(name), kind, file, node.lineno, lambda: columns, _tags(said.get("tags")))
 

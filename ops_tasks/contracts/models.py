@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -119,6 +120,8 @@ def read(project: Path, told: Callable[[Path], str]) -> Project:
     from ops_tasks.contracts import model_python, model_sql
 
     check(project)
+    if find_spec("sqlglot") is None:
+        raise UsageError("models cannot be read: sqlglot is not installed", "pip install 'ops-tasks[contracts]'")
     if (project / "dbt_project.yml").is_file():
         raise UsageError(f"{told(project)} is a dbt project: its models cannot be read from files", "give --load")
     models: list[Model] = []
