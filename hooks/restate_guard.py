@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from ops_tasks.errors import OpsError, UsageError
 
 if TYPE_CHECKING:
-    from .restatements import Call
+    from .calls import Call
 
 EXAMPLE = """examples:
   ops-restate-guard jobs/nightly.sh .github/workflows/load.yml

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from ops_tasks.errors import UsageError
 
@@ -71,7 +71,7 @@ def findings(found: Trees, base: str) -> tuple[list[Finding], int, list[str]]:
 
 
 def _named(sources: Sequence[Source]) -> set[tuple[str, object]]:
-    return {(one.file, one.value.get("dataset") if isinstance(one.value, dict) else None) for one in sources}
+    return {(one.file, _mapping(one).get("dataset")) for one in sources}
 
 
 def _gate(asked: Any) -> int:
@@ -191,7 +191,12 @@ def _is_yaml(path: str) -> bool:
 
 def _is_contract(source: Source) -> bool:
     """Whether a file is meant as a contract: other YAML may lie beside them, a data source above all."""
-    return isinstance(source.value, dict) and bool(CONTRACT_KEYS & source.value.keys())
+    return bool(CONTRACT_KEYS & _mapping(source).keys())
+
+
+def _mapping(source: Source) -> dict[str, object]:
+    value: object = source.value
+    return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _parsed(file: str, content: bytes) -> Source:

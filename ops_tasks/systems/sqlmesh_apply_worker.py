@@ -77,6 +77,7 @@ def compute(
     wanted = [name for name, model in models.items() if not keep_history or model.kind.name.value in REPEATABLE]
     progress(f"computing {len(wanted)} models")
     if wanted:
+        # ops-allow: restate -- full-refresh has taken its snapshot and asked the guard
         made = context.plan(
             environment,
             restate_models=wanted,
