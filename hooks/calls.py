@@ -17,8 +17,8 @@ SHELLS = frozenset(
 # What these are given is told, not run.
 PROSE = frozenset(
     {"echo", "printf", "grep", "egrep", "fgrep", "rg", "ag", "sed", "awk", "cat", "read", "test", "[", "[["}
+    | {"log", "logger", "die", "warn", "info", "git", "rem"}
 )
-PROSE |= {"log", "logger", "die", "warn", "info", "git", "#", "rem"}
 SQLMESH = frozenset({"sqlmesh", "sqlmesh.cli.main", "sqlmesh.exe"})
 
 

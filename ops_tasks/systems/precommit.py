@@ -12,7 +12,8 @@ from typing import Any, cast
 from ops_tasks.errors import UsageError
 
 FILE = ".pre-commit-config.yaml"
-FIRST_ITEM = re.compile(r"^( *)- +repo:", re.M)
+FIRST_ITEM = re.compile(r"^( *)(- +)repo:", re.M)
+EMPTY = re.compile(r"repos:\s*(\[\s*\]|null|~)?\s*(#.*)?")
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,10 @@ def is_installed(top: Path, stage: str = "pre-commit") -> bool:
 
 
 def with_hooks(text: str, hooks: Sequence[Hook], packages: Sequence[str], file: Path) -> str:
-    """The configuration `text` with those of `hooks` that it lacks, comments and order as they were.
+    """The configuration `text` with those of `hooks` that it lacks; every line that was there stays as it is.
 
-    Returns `text` itself where nothing is missing. Raises `UsageError` where the result would not hold every line
-    that was there.
+    Returns `text` itself where nothing is missing. Raises `UsageError` for a configuration that is no block of YAML,
+    where there is no place to add a line.
     """
     loaded: Any = _load(text, file) if text.strip() else {}
     repos = _repos(loaded, file)
@@ -65,19 +66,50 @@ def with_hooks(text: str, hooks: Sequence[Hook], packages: Sequence[str], file: 
     missing = [hook.as_yaml(packages) for hook in hooks if hook.id not in there]
     if not missing:
         return text
-    repos.append({"repo": "local", "hooks": missing})
-    loaded["repos"] = repos
+    if repos and not FIRST_ITEM.search(text):
+        raise UsageError(f"{file}: there is no place to add a repository to", "add the hooks by hand, see the docs")
+    made = _inserted(text, {"repo": "local", "hooks": missing}, repos)
+    after = _repos(_load(made, file), file)
+    if [dict(repo) for repo in after[:-1]] != [dict(repo) for repo in repos] or len(after) != len(repos) + 1:
+        raise UsageError(f"{file}: there is no place to add a repository to", "add the hooks by hand, see the docs")
+    return made
+
+
+def _inserted(text: str, repo: Mapping[str, Any], repos: Sequence[Any]) -> str:
+    """The text with one more item at the end of `repos`, laid out as the items before it."""
+    lines = text.splitlines()
     first = FIRST_ITEM.search(text)
+    margin, dash = (first[1], first[2]) if first else ("  ", "- ")
+    item = _item(repo, margin, dash, inner_margin=first is None or bool(first[1]))
+    if not repos:
+        kept = [line for line in lines if not EMPTY.fullmatch(line)]
+        return "\n".join([*kept, "repos:", *item]) + "\n"
+    at = _end_of(lines, len(margin))
+    return "\n".join([*lines[:at], *item, *lines[at:]]) + "\n"
+
+
+def _end_of(lines: Sequence[str], margin: int) -> int:
+    """The line after the last one of the `repos:` list: blank ones and comments of the next key are left behind it."""
+    begin = next(at for at, line in enumerate(lines) if line.startswith("repos:")) + 1
+    end = begin
+    for at in range(begin, len(lines)):
+        line = lines[at]
+        indent = len(line) - len(line.lstrip())
+        if line.strip() and (indent < margin or (indent == 0 and not line.startswith(("-", "#")))):
+            break
+        if line.strip() and not (line.startswith("#") and indent == 0):
+            end = at + 1
+    return end
+
+
+def _item(repo: Mapping[str, Any], margin: str, dash: str, *, inner_margin: bool) -> list[str]:
+    """The lines of one repository, its hooks indented as the repositories are."""
     yaml = _yaml()
-    # The file's own layout: items of a list are indented or not.
-    indented = first is None or bool(first[1])
-    yaml.indent(mapping=2, sequence=4 if indented else 2, offset=2 if indented else 0)
+    yaml.indent(mapping=2, sequence=4 if inner_margin else 2, offset=2 if inner_margin else 0)
     made = io.StringIO()
-    yaml.dump(loaded, made)
-    lost = [line for line in text.splitlines() if line.strip() and line not in made.getvalue().splitlines()]
-    if lost:
-        raise UsageError(f"{file}: adding hooks would change the line {lost[0]!r}", "add them by hand, see the docs")
-    return made.getvalue()
+    yaml.dump(dict(repo), made)
+    body = made.getvalue().splitlines()
+    return [f"{margin}{dash}{body[0]}", *(f"{margin}{' ' * len(dash)}{line}" for line in body[1:])]
 
 
 def _hooks(repo: Any) -> list[dict[str, Any]]:

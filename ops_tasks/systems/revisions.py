@@ -65,9 +65,13 @@ class Trees:
 def base_commit(top: Path, revision: str, *, exact: bool = False) -> str:
     """The commit to compare with: the merge base of `revision` and HEAD, or, if `exact`, the revision itself.
 
-    Two histories that never met have no merge base: then it is the revision as well. Raises `UsageError` for a revision
+    Two histories that never met have no merge base: then it is the revision as well. Where there is no commit yet, HEAD
+    stands for the empty tree. Raises `UsageError` for a revision
     that is not there, and in a shallow clone that does not reach back to the merge base.
     """
+    if revision == "HEAD" and _unborn(top):
+        # The first commit of a repository: git knows the empty tree without having it.
+        return git.run(top, "hash-object", "-t", "tree", "--stdin").decode().strip()
     commit = _commit(top, revision)
     if exact:
         return commit
@@ -121,6 +125,15 @@ def _commit(top: Path, revision: str) -> str:
     except UsageError:
         way = "fetch it: git fetch --unshallow origin" if _shallow(top) else "name a branch, tag or commit that is here"
         raise UsageError(f"no commit {revision!r} in {top}", way) from None
+
+
+def _unborn(top: Path) -> bool:
+    """Whether there is no commit yet: HEAD names a branch that is not there."""
+    try:
+        git.run(top, "rev-parse", "--verify", "--quiet", "HEAD")
+    except UsageError:
+        return not git.run(top, "for-each-ref", "--count=1")
+    return False
 
 
 def _shallow(top: Path) -> bool:

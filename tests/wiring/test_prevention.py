@@ -53,7 +53,13 @@ def stack(top: Path) -> None:
     (top / "invoke.yaml").write_text("ops:\n  databases: {shop: shop.duckdb}\n  sqlmesh: {project: project}\n")
 
 
-@pytest.mark.parametrize("text", ["", INDENTED, FLAT], ids=["empty", "indented", "flat"])
+WIDE = (
+    "repos:\n    -   repo: local\n        hooks:\n        -   id: layout\n            name: x\n            entry: x\n"
+)
+NONE = "# nothing yet\nrepos: []\nfail_fast: true\n"
+
+
+@pytest.mark.parametrize("text", ["", INDENTED, FLAT, WIDE], ids=["empty", "indented", "flat", "wide"])
 def test_what_is_there_stays_as_it_is(text: str) -> None:
     made = with_hooks(text, HOOKS, [PACKAGE], FILE)
     lines = iter(made.splitlines())
@@ -64,6 +70,12 @@ def test_what_is_there_stays_as_it_is(text: str) -> None:
     assert [hook["id"] for hook in loaded["repos"][-1]["hooks"]] == [hook.id for hook in HOOKS]
     assert all(hook["additional_dependencies"] == [PACKAGE] for hook in loaded["repos"][-1]["hooks"])
     assert with_hooks(made, HOOKS, [PACKAGE], FILE) == made
+
+
+def test_an_empty_list_is_filled() -> None:
+    made = with_hooks(NONE, HOOKS, [PACKAGE], FILE)
+    assert made.startswith("# nothing yet\nfail_fast: true\nrepos:\n  - repo: local\n")
+    assert made.count("- id: ops-") == len(HOOKS)
 
 
 def test_only_what_is_missing_is_added() -> None:
@@ -79,9 +91,10 @@ def test_only_what_is_missing_is_added() -> None:
         ("repos: [", "not YAML"),
         ("- repo: local\n", "no mapping with a list of 'repos'"),
         ("repos: {a: 1}\n", "no mapping with a list of 'repos'"),
-        ("repos:\n    -   repo: local\n        hooks: []\n", "would change the line"),
+        ("{repos: [{repo: local, hooks: []}]}\n", "there is no place to add"),
+        ("repos: [{repo: local, hooks: []}]\n", "there is no place to add"),
     ],
-    ids=["broken", "a list", "a mapping of repos", "a layout that cannot be kept"],
+    ids=["broken", "a list", "a mapping of repos", "a flow", "a flow of repos"],
 )
 def test_a_file_that_cannot_be_edited_is_left_alone(text: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
