@@ -9,7 +9,7 @@ import nox
 nox.needs_version = ">=2024.10.9"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
-nox.options.sessions = ["lint", "tests"]
+nox.options.sessions = ["lint", "tests", "rehearsals"]
 
 ROOT = Path(__file__).parent
 GROUPS = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "test", "lint")
@@ -40,9 +40,16 @@ def drill(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """The whole suite on two processes; arguments after `--` go to pytest."""
+    """The suite on two processes, whole incidents left out; arguments after `--` go to pytest."""
     prepare(session, *GROUPS)
-    session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", "not rehearsal", *session.posargs)
+
+
+@nox.session
+def rehearsals(session: nox.Session) -> None:
+    """Every fault, every full disk, every way back, from beginning to end; arguments after `--` go to pytest."""
+    prepare(session, *GROUPS)
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", "rehearsal", *session.posargs)
 
 
 @nox.session

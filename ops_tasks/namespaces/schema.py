@@ -13,6 +13,7 @@ from ops_tasks.errors import UsageError
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
+from ops_tasks.stack import Stack, find
 
 
 @ops_task(
@@ -37,6 +38,7 @@ def gate(
     acks: str = "",
     pr_body_file: str = "",
     strict: bool = False,
+    stack: str = "",
     *,
     terminal: Terminal,
 ) -> Document:
@@ -44,10 +46,11 @@ def gate(
 
     Example: invoke schema.gate --base=origin/main
     """
-    valued = {"base": base, "contracts": contracts, "acks": acks, "pr-body-file": pr_body_file}
+    where = find(stack) if stack else None
+    valued = {"base": base, "contracts": contracts or _contracts(where), "acks": acks, "pr-body-file": pr_body_file}
     words = [f"--{name}={value}" for name, value in valued.items() if value]
     words += [f"--{name}" for name, on in {"staged": staged, "exact": exact, "strict": strict}.items() if on]
-    return _run("schema.gate", "ops_hooks.schema_gate", words, terminal)
+    return _run("schema.gate", "ops_hooks.schema_gate", words, terminal, where)
 
 
 @ops_task(
@@ -64,6 +67,7 @@ def lint(
     contracts: str = "",
     project: str = "",
     load: bool = False,
+    stack: str = "",
     *,
     terminal: Terminal,
 ) -> Document:
@@ -71,18 +75,31 @@ def lint(
 
     Example: invoke schema.lint
     """
-    words = [f"--{name}={value}" for name, value in {"contracts": contracts, "project": project}.items() if value]
-    return _run("schema.lint", "ops_hooks.contract_lint", [*words, *(["--load"] if load else [])], terminal)
+    where = find(stack) if stack else None
+    models = project or (str(where.project) if where else "")
+    valued = {"contracts": contracts or _contracts(where), "project": models}
+    words = [f"--{name}={value}" for name, value in valued.items() if value] + (["--load"] if load else [])
+    return _run("schema.lint", "ops_hooks.contract_lint", words, terminal, where)
 
 
-def _run(task: str, module: str, words: Sequence[str], terminal: Terminal) -> Document:
+def _contracts(where: Stack | None) -> str:
+    """The contracts of a stack that was asked for by its folder; the hooks find those of the nearest one themselves."""
+    if where is None:
+        return ""
+    if where.config.contracts is None:
+        raise UsageError(f"{where.file} names no contracts", "ops.contracts in invoke.yaml, or --contracts=DIR")
+    return str(where.root / where.config.contracts.path)
+
+
+def _run(task: str, module: str, words: Sequence[str], terminal: Terminal, where: Stack | None) -> Document:
     """Run a hook as a program: one way to judge, whoever asks."""
     import subprocess
     import sys
 
     form = "json" if terminal.json else "text"
     command = [sys.executable, "-m", module, *words, f"--format={form}"]
-    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    folder = where.root if where else None
+    ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if ran.returncode not in (0, 1):
         line = ran.stderr.strip().splitlines()[-1] if ran.stderr.strip() else f"{module} ended with {ran.returncode}"
         raise UsageError(line.partition(": ")[2] or line)

@@ -20,6 +20,8 @@ from sandbox import breaks, stacks
 from sandbox.api.server import serve
 from tests.conftest import ROOT, Sandbox
 
+pytestmark = pytest.mark.rehearsal
+
 TABLE = ROOT / "docs" / "faults.md"
 HEAD = """# Faults and what becomes of them
 

@@ -12,6 +12,8 @@ from sandbox import breaks
 from tests.conftest import ROOT, Ran, Sandbox, finish
 from tests.faults.both_ways import kill_at
 
+pytestmark = pytest.mark.rehearsal
+
 RESTORE = ("ops.restore", "--snapshot=nightly", "--yes")
 
 

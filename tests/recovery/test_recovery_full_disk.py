@@ -16,6 +16,8 @@ from sandbox.api.server import serve
 from tests.conftest import ROOT, Sandbox, finish
 from tests.recovery.conftest import copied
 
+pytestmark = pytest.mark.rehearsal
+
 RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[str]]] = {
     "marts": (
         ("flip-bytes", {"file": "databox"}),

@@ -16,6 +16,8 @@ from sandbox.breaks import older
 from tests.conftest import Sandbox
 from tests.namespaces.test_verify import plan_dev
 
+pytestmark = pytest.mark.rehearsal
+
 
 def test_a_history_that_nobody_has_is_not_begun_anew_unasked(sandbox: Sandbox) -> None:
     breaks.apply("zero-file", sandbox.folder, file="databox")
