@@ -12,6 +12,8 @@ from ops_tasks.contracts.model import Contract
 from ops_tasks.contracts.rules import RULES
 from ops_tasks.contracts.source import Source
 
+INVALID, META = "CONTRACT_INVALID", "META_CHANGED"
+
 
 @dataclass(frozen=True)
 class Versions:
@@ -36,12 +38,13 @@ def judge(change: Change) -> Iterator[Finding]:
     speaks = change.new or change.old
     if there is None or speaks is None:
         return
-    for rule in RULES.values():
-        for hit in rule.judge(change):
+    hits = [(rule, hit) for rule in RULES.values() for hit in rule.judge(change)]
+    invalid = any(rule.id == INVALID for rule, _ in hits)
+    for rule, hit in hits:
+        if not (invalid and rule.id == META):  # what makes it invalid is told already
             at = hit.place
-            yield Finding(
-                rule.id, rule.severity, there.dataset, hit.column, speaks.file, at.line, at.offset, hit.message
-            )
+            told = (there.dataset, hit.column, speaks.file, at.line, at.offset, hit.message)
+            yield Finding(rule.id, rule.severity, *told)
 
 
 def changes(versions: Versions) -> Iterator[Change]:

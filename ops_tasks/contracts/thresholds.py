@@ -56,7 +56,7 @@ def _beyond(inner: Threshold, outer: Threshold) -> bool:
     """Whether `outer` lets a value through that `inner` does not."""
     if inner.opaque or outer.opaque:
         return (inner.opaque, inner.metric) != (outer.opaque, outer.metric)
-    if inner.metric != outer.metric:
+    if inner.metric and outer.metric and inner.metric != outer.metric:
         return True
     if FAIL in inner.levels and FAIL in outer.levels:
         pairs = [(inner.levels.get(level), outer.levels.get(level)) for level in (FAIL, WARN)]
