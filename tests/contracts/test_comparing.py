@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
+from typing import Any, cast
 
 import duckdb
 import pytest
@@ -16,8 +16,10 @@ from ops_tasks.contracts.numbers import ANY, COUNT, Interval, everything, number
 
 FEW = settings(max_examples=200, deadline=None, derandomize=True)
 KINDS = ["row_count", "missing", "duplicate"]
-SIMPLE = ["must_be", "must_not_be", "must_be_greater_than", "must_be_greater_than_or_equal"]
-SIMPLE += ["must_be_less_than", "must_be_less_than_or_equal"]
+SIMPLE = [
+    *("must_be", "must_not_be", "must_be_greater_than", "must_be_greater_than_or_equal"),
+    *("must_be_less_than", "must_be_less_than_or_equal"),
+]
 NUMBER = st.one_of(st.integers(-3, 12), st.sampled_from([0.5, 2.5, "7", 3.0]))
 LOW, HIGH = ["greater_than", "greater_than_or_equal"], ["less_than", "less_than_or_equal"]
 
@@ -34,7 +36,7 @@ def passes(value: int, words: dict[str, Any]) -> bool:
     """What Soda would say of one measured value."""
     ((key, bound),) = words.items()
     if isinstance(bound, dict):
-        ends: dict[str, Any] = bound
+        ends = cast("dict[str, Any]", bound)
         above = (
             value > Fraction(ends["greater_than"])
             if "greater_than" in ends
@@ -113,28 +115,12 @@ def test_numbers_have_one_normal_form() -> None:
     assert numbers([Interval(nine, True, zero, True)], ANY).intervals == ()
 
 
-NAMES = ["tinyint", "smallint", "int", "bigint", "hugeint", "utinyint", "uinteger", "ubigint", "float", "double"]
-NAMES += [
-    "decimal(4,0)",
-    "decimal(10,2)",
-    "decimal(12,4)",
-    "decimal(18,0)",
-    "decimal",
-    "varchar",
-    "varchar(10)",
-    "enum('a')",
-]
-NAMES += ["varchar(20)", "enum('a','b')", "date", "timestamp", "timestamp_s", "timestamp_ns", "timestamptz", "boolean"]
-NAMES += [
-    "int[]",
-    "bigint[]",
-    "int[3]",
-    "struct(a int)",
-    "struct(a bigint, b varchar)",
-    "map(varchar, int)",
-    "uuid",
-    "json",
-    "x",
+NAMES = [
+    *("tinyint", "smallint", "int", "bigint", "hugeint", "utinyint", "uinteger", "ubigint", "float", "double"),
+    *("decimal(4,0)", "decimal(10,2)", "decimal(12,4)", "decimal(18,0)", "decimal", "varchar", "varchar(10)"),
+    *("varchar(20)", "enum('a')", "enum('a','b')", "date", "timestamp", "timestamp_s", "timestamp_ns", "timestamptz"),
+    *("boolean", "int[]", "bigint[]", "int[3]", "struct(a int)", "struct(a bigint, b varchar)", "map(varchar, int)"),
+    *("uuid", "json", "x"),
 ]
 
 

@@ -145,7 +145,7 @@ COLUMNS: list[Case] = [
     ("unicode", contract("{name: größe}", KEY), contract(KEY), ["COLUMN_REMOVED größe"]),
     ("a name that is a number", contract("{name: '1'}", KEY), contract(KEY), ["COLUMN_REMOVED 1"]),
 ]
-TYPES: list[Case] = [
+BY_NAME: list[Case] = [
     (f"{old} -> {new}", typed(old), typed(new), [f"TYPE_{rule} a"] if rule else [])
     for old, new, rule in [
         ("VARCHAR(200)", "VARCHAR(50)", "NARROWED"),
@@ -206,7 +206,7 @@ TYPES: list[Case] = [
         ("my_type", "your_type", "CHANGED"),
     ]
 ]
-TYPES += [
+TYPES: list[Case] = [
     ("undeclared, with its length", typed("varchar(9)"), contract("{name: a}"), ["TYPE_UNDECLARED a"]),
     (
         "declared beside others",
@@ -694,7 +694,7 @@ META: list[Case] = [
     (
         "comments, layout and quotes",
         contract(A_INT, checks=["{row_count: }"]),
-        "# x\r\nchecks:\r\n- row_count: # y\r\ncolumns:\r\n- data_type: 'integer'\r\n  name: a\r\ndataset: 'db/s/t'\r\n",
+        "# x\r\nchecks:\r\n- row_count: # y\r\ncolumns:\r\n- data_type: 'integer'\r\n  name: a\r\ndataset: db/s/t\r\n",
         [],
     ),
     (
@@ -708,7 +708,7 @@ META: list[Case] = [
 TABLES = {
     "dataset": DATASETS,
     "column": COLUMNS,
-    "type": TYPES,
+    "type": [*BY_NAME, *TYPES],
     "check": CHECKS,
     "threshold": THRESHOLDS,
     "validity": VALIDITY,
