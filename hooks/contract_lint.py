@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops_tasks.errors import UsageError
+
+from .edge import complain, say
 
 if TYPE_CHECKING:
     from ops_tasks.contracts.lint import Text
@@ -35,7 +36,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _lint(asked)
     except UsageError as error:
-        sys.stderr.write(f"ops-contract-lint: {error}\n")
+        complain(f"ops-contract-lint: {error}\n")
         return error.exit_code
 
 
@@ -70,12 +71,12 @@ def _lint(asked: Any) -> int:
     found = texts(folder)
     if unreadable := _unreadable(found):
         for error in unreadable:
-            sys.stderr.write(f"ops-contract-lint: {error}\n")
+            complain(f"ops-contract-lint: {error}\n")
         return 2
     only = _only(asked.filenames) if asked.filenames else None
     wanted = lint.Asked(tuple(asked.marts), tuple(asked.no_contract), tuple(asked.no_freshness))
     report = lint.judge(found, project, wanted, only)
-    sys.stdout.write(lint_formats.render(report, asked.format))
+    say(lint_formats.render(report, asked.format))
     return 1 if report.findings else 0
 
 

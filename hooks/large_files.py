@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, NoReturn
 
@@ -17,6 +16,7 @@ from ops_tasks.systems.git import Head, contents, each_head, sizes
 from . import blobs
 from .blobs import Place
 from .data_kinds import HEAD, LONGEST_POINTER, POINTER, is_pointer, kind_of
+from .edge import complain, say
 from .in_two import in_two
 
 PROGRAM = "ops-large-files"
@@ -60,11 +60,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             report = of_commits(here, options.range, limits)
     except UsageError as error:
-        sys.stderr.write(f"{PROGRAM}: {error}\n")
+        complain(f"{PROGRAM}: {error}\n")
         return 2
-    if reconfigure := getattr(sys.stdout, "reconfigure", None):
-        reconfigure(errors="backslashreplace")  # a path may hold what the terminal's encoding has not
-    sys.stdout.write("".join(f"{line}\n" for line in report.lines))
+    say("".join(f"{line}\n" for line in report.lines))
     return 1 if report.refused else 0
 
 

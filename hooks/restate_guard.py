@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from ops_tasks.errors import OpsError, UsageError
 
+from .edge import complain, say
+
 if TYPE_CHECKING:
     from .calls import Call
 
@@ -39,7 +41,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _check(asked, command) if asked.check else _look(asked)
     except UsageError as error:
-        sys.stderr.write(f"ops-restate-guard: {error}\n")
+        complain(f"ops-restate-guard: {error}\n")
         return error.exit_code
 
 
@@ -50,12 +52,12 @@ def _look(asked: Any) -> int:
         raise UsageError("no file to look at, and no --check", "ops-restate-guard FILE...")
     calls = [call for name in asked.filenames for call in calls_in(name)]
     for call in calls:
-        sys.stdout.write(_line(call))
+        say(_line(call))
     refused = [call for call in calls if not call.allowed]
     if refused:
-        sys.stdout.write(f"{len(refused)} of {len(calls)} restatements are outside of the guard: {WAY}, {ALLOW}\n")
+        say(f"{len(refused)} of {len(calls)} restatements are outside of the guard: {WAY}, {ALLOW}\n")
     else:
-        sys.stdout.write(f"{len(asked.filenames)} files: no restatement outside of the guard, {len(calls)} allowed\n")
+        say(f"{len(asked.filenames)} files: no restatement outside of the guard, {len(calls)} allowed\n")
     return 1 if refused else 0
 
 
@@ -93,11 +95,11 @@ def _check(asked: Any, command: list[str] | None) -> int:
     except UsageError:
         raise
     except OpsError as error:
-        sys.stderr.write(f"ops-restate-guard: refused: {error.reason}\n")
-        sys.stderr.write(f"  → {error.way_out}\n" if error.way_out else "")
+        complain(f"ops-restate-guard: refused: {error.reason}\n")
+        complain(f"  → {error.way_out}\n" if error.way_out else "")
         return 1
     mark = "!" if given.override else "ops-restate-guard:"
-    sys.stderr.write(f"{mark} {given.words}\n")
+    complain(f"{mark} {given.words}\n")
     return 0 if command is None else _run(command)
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ops_tasks.errors import UsageError
+
+from .edge import complain, say
 
 if TYPE_CHECKING:
     from ops_tasks.contracts.findings import Finding
@@ -41,11 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     asked = _arguments().parse_args(argv)
     try:
         if asked.rules:
-            sys.stdout.write(_table())
+            say(_table())
             return 0
         return _gate(asked)
     except UsageError as error:
-        sys.stderr.write(f"ops-schema-gate: {error}\n")
+        complain(f"ops-schema-gate: {error}\n")
         return error.exit_code
 
 
@@ -76,6 +77,7 @@ def _named(sources: Sequence[Source]) -> set[tuple[str, object]]:
 
 def _gate(asked: Any) -> int:
     from ops_tasks.contracts import formats
+    from ops_tasks.contracts.rules import RULES
     from ops_tasks.systems import git, revisions
 
     if not asked.base:
@@ -89,9 +91,10 @@ def _gate(asked: Any) -> int:
     result, compared, notes = findings(found, asked.base)
     result = _accepted(result, top, asked)
     for note in notes:
-        sys.stderr.write(f"ops-schema-gate: {note}\n")
+        complain(f"ops-schema-gate: {note}\n")
     shown = asked.base if commit.startswith(asked.base) else f"{asked.base} ({commit[:10]})"
-    sys.stdout.write(formats.render(result, asked.format, base=shown, compared=compared).rstrip("\n") + "\n")
+    summaries = {rule.id: rule.summary for rule in RULES.values()}
+    say(formats.render(result, asked.format, base=shown, compared=compared, summaries=summaries))
     strict = asked.strict and any(one.severity == "warning" and not one.acknowledged for one in result)
     return 1 if strict or any(one.refuses for one in result) else 0
 

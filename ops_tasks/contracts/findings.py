@@ -39,8 +39,8 @@ class Finding:
     @property
     def ack(self) -> str:
         """The line that accepts exactly this finding, its reason still to be written."""
-        if self.severity != BREAKING or not self.dataset:
-            return ""
+        if self.severity != BREAKING or not self.dataset or " " in self.dataset:
+            return ""  # a name with a blank can be accepted in the file only
         return f"accept-breaking-change: {self.dataset} {self.rule} -- <reason>"
 
 

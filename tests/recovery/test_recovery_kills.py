@@ -10,6 +10,8 @@ from sandbox import breaks
 from tests.conftest import Sandbox
 from tests.faults.both_ways import check_both, check_every, journal_has, kill_when
 
+pytestmark = pytest.mark.rehearsal
+
 RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[str]]] = {
     "marts": (
         ("flip-bytes", {"file": "databox"}),

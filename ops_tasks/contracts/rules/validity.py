@@ -100,13 +100,13 @@ def _dropped(kind: str, key: str, was: object, now: object) -> set[str]:
     return after - before if key == "missing_values" and kind == "invalid" else before - after
 
 
-def _same(was: object, now: object) -> bool:
+def _same(was: Any, now: Any) -> bool:
     if isinstance(was, list) and isinstance(now, list):
-        return _members(cast("list[Any]", was)) == _members(cast("list[Any]", now))
+        return _members(was) == _members(now)
     if isinstance(was, dict) and isinstance(now, dict):
         # The name of a format is a label.
         return _pattern(cast("dict[str, Any]", was)) == _pattern(cast("dict[str, Any]", now))
-    return _comparable(was) == _comparable(now)
+    return _comparable(cast("object", was)) == _comparable(cast("object", now))
 
 
 def _pattern(value: Mapping[str, Any]) -> object:
@@ -119,7 +119,7 @@ def _lists(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[set[str], se
     return _members(old["valid_values"]), _members(new["valid_values"])
 
 
-def _members(value: object) -> set[str]:
+def _members(value: Any) -> set[str]:
     """Members of a list as texts that tell a number from its digits: 1 and 1.0 are one, 1 and '1' are two."""
     items = cast("list[object]", value) if isinstance(value, list) else [value] if value is not None else []
     return {repr(item) if isinstance(item, str) else str(_comparable(item)) for item in items}
