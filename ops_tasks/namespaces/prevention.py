@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from ops_tasks.scenarios.prevention import Row
     from ops_tasks.stack import Stack
 
-COLOURS = {"works": "green", "gap": "yellow"}
+COLOURS = {"works": "green", "installed": "green", "gap": "yellow"}
+MARKS = {"green": "✓", "yellow": "!", "red": "✗"}
 
 
 @ops_task(
@@ -54,7 +55,7 @@ def prevention(
         rows.append(row)
         terminal.step("progress", f"{row.cause}: {row.status}", None)
     _show(terminal, rows)
-    bad = [row for row in rows if row.status != scenario.WORKS]
+    bad = [row for row in rows if row.status not in scenario.FINE]
     findings = [{"reason": f"{row.cause}: {row.check}: {row.told}", "way_out": row.way_out} for row in bad]
     more = {"rows": [asdict(row) for row in rows]}
     return Document(scenario.TASK, "findings" if bad else "ok", findings=findings, more=more)
@@ -74,13 +75,19 @@ def _show(terminal: Terminal, rows: list[Row]) -> None:
     from rich.table import Table
 
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("scenario", "cause", "check", "here", "evidence"):
-        table.add_column(column)
+    for column in ("scenario", "cause", "check", "here"):
+        table.add_column(column, no_wrap=True)
     for row in rows:
         colour = COLOURS.get(row.status, "red")
-        evidence = escape(row.told) + (f"\n→ {escape(row.way_out)}" if row.way_out else "")
-        table.add_row(row.scenario, row.cause, row.check, f"[{colour}]{row.status}[/{colour}]", evidence)
+        table.add_row(row.scenario, row.cause, row.check, f"[{colour}]{row.status}[/{colour}]")
     terminal.show(table)
+    terminal.show()
+    for row in rows:
+        colour = COLOURS.get(row.status, "red")
+        mark = f"[{colour}]{MARKS[colour]}[/{colour}]"
+        terminal.show(f"{mark} {escape(row.check)}: {escape(row.told)}")
+        if row.way_out:
+            terminal.show(f"  → {escape(row.way_out)}")
 
 
 def _install(top: Path, terminal: Terminal, *, plan: bool, yes: bool) -> Document:

@@ -7,10 +7,12 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
+from typing import cast
 
 from ops_tasks import __version__
 from ops_tasks.errors import OpsError, UsageError
@@ -38,6 +40,8 @@ HOOKS = (
     Hook("ops-restate-guard", "no restatement outside of the guard", "ops-restate-guard", {"types": ["text"]}),
 )
 WORKS, BROKEN, MISSING, GAP = "works", "does not work", "not installed", "gap"
+INSTALLED = "installed"
+FINE = (WORKS, INSTALLED)
 INSTALL = "invoke ops.prevention --install"
 ADD = "pre-commit install"
 BLOWN, BACKFILL, PITR, PAUSED = "blown DuckDB file", "partial backfill", "point in time", "paused schedule"
@@ -45,6 +49,14 @@ CONTRACT = "dataset: shop/main/orders\ncolumns:\n  - name: id\n    data_type: in
 SECONDS = 300
 # A hook is started by git with these; a probe works in a repository of its own.
 OF_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What a hook is tried on: files of the commit before (path -> content), and the staged offence."""
+
+    before: Mapping[str, bytes]
+    offence: Mapping[str, bytes]
 
 
 @dataclass(frozen=True)
@@ -62,11 +74,12 @@ class Row:
 def rows(top: Path, stack: Stack | None, why_none: str = "") -> Iterator[Row]:
     """Every row of the appendix for the repository at `top`, the slow ones too; reads only."""
     hooks = precommit.configured(top)
+    places = contract_folders(top, stack, hooks)
     yield _hook(top, hooks, BLOWN, "a database or a huge file is committed", HOOKS[0], _large)
     yield Row(
         BLOWN, "the disk fills up", "an alarm on free space", GAP, "nothing watches the disk", "watch df yourself"
     )
-    yield _hook(top, hooks, BACKFILL, "a contract change drops rows silently", HOOKS[1], _breaking)
+    yield _hook(top, hooks, BACKFILL, "a contract change drops rows silently", HOOKS[1], _breaking(places))
     yield _in_ci(top)
     yield _hook(top, hooks, BACKFILL, "a script restates without a snapshot", HOOKS[3], _restating)
     yield _hook(top, hooks, BACKFILL, "a mart has no row_count or freshness check", HOOKS[2], None)
@@ -89,7 +102,7 @@ def _hook(
     scenario: str,
     cause: str,
     hook: Hook,
-    probe: Callable[[Path], None] | None,
+    probe: Probe | None,
 ) -> Row:
     check = f"pre-commit: {hook.id}"
     if hook.id not in hooks:
@@ -97,14 +110,16 @@ def _hook(
     if not precommit.is_installed(top):
         return Row(scenario, cause, check, MISSING, "git does not call pre-commit in this clone", ADD)
     if probe is None:
-        return Row(scenario, cause, check, WORKS, "it runs before every commit")
+        return Row(
+            scenario, cause, check, INSTALLED, "it runs before every commit; what it says of this stack is told below"
+        )
     refused, told = _probed(top, hook.id, probe)
     return Row(
         scenario, cause, check, WORKS if refused else BROKEN, told, "" if refused else f"pre-commit run {hook.id}"
     )
 
 
-def _probed(top: Path, hook: str, probe: Callable[[Path], None]) -> tuple[bool, str]:
+def _probed(top: Path, hook: str, probe: Probe) -> tuple[bool, str]:
     """Let pre-commit run the hook, as this repository configures it, on a staged offence in a repository of its own."""
     env = {key: value for key, value in os.environ.items() if key not in OF_GIT}
     env["PYTHONPATH"] = os.pathsep.join(filter(None, [str(top), env.get("PYTHONPATH", "")]))
@@ -112,11 +127,13 @@ def _probed(top: Path, hook: str, probe: Callable[[Path], None]) -> tuple[bool, 
         place = Path(folder)
         who = ("-c", "user.name=probe", "-c", "user.email=probe@localhost", "-c", "commit.gpgsign=false")
         _git(place, env, "init", "--quiet")
-        (place / "contracts").mkdir()
-        (place / "contracts" / "orders.yml").write_text(CONTRACT, encoding="utf-8")
+        for file in probe.before:
+            (place / file).parent.mkdir(parents=True, exist_ok=True)
+            (place / file).write_bytes(probe.before[file])
         _git(place, env, "add", ".")
-        _git(place, env, *who, "commit", "--quiet", "--no-verify", "--message=probe")
-        probe(place)
+        _git(place, env, *who, "commit", "--quiet", "--no-verify", "--allow-empty", "--message=probe")
+        for file in probe.offence:
+            (place / file).write_bytes(probe.offence[file])
         _git(place, env, "add", ".")
         command = [
             sys.executable,
@@ -139,6 +156,8 @@ def _probed(top: Path, hook: str, probe: Callable[[Path], None]) -> tuple[bool, 
         return False, "pre-commit is not installed beside this program: pip install pre-commit"
     if ran.returncode == 1 and "exit code: 1" in said:
         return True, "it refuses a staged example"
+    if "(no files to check)" in said:
+        return False, "it is not asked about a staged example: look at its files and exclude"
     last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "nothing")
     return False, f"it lets a staged example pass: {last}" if ran.returncode == 0 else f"it failed: {last}"
 
@@ -150,17 +169,31 @@ def _git(folder: Path, env: Mapping[str, str], *words: str) -> None:
         raise UsageError(f"git {words[-1]} failed in a probe: {error}", "is git installed?") from None
 
 
-def _large(place: Path) -> None:
-    (place / "data.csv").write_bytes(bytes(8) + b"DUCK" + bytes(4096))
+_large = Probe({}, {"data.csv": bytes(8) + b"DUCK" + (64).to_bytes(8, "little") + bytes(4096)})
+_restating = Probe(
+    {},
+    # ops-allow: restate -- the offence of a probe
+    {"job.sh": b"#!/bin/sh\nsqlmesh plan prod --restate-model shop.orders\n"},
+)
 
 
-def _breaking(place: Path) -> None:
-    (place / "contracts" / "orders.yml").write_text(CONTRACT.replace("integer", "varchar"), encoding="utf-8")
+def _breaking(folders: Sequence[str]) -> Probe:
+    files = [f"{folder}/ops_probe.yml" for folder in folders]
+    changed = CONTRACT.replace("integer", "varchar")
+    return Probe({file: CONTRACT.encode() for file in files}, {file: changed.encode() for file in files})
 
 
-def _restating(place: Path) -> None:
-    script = "#!/bin/sh\nsqlmesh plan prod --restate-model shop.orders\n"  # ops-allow: restate -- the probe's offence
-    (place / "job.sh").write_text(script, encoding="utf-8")
+def contract_folders(top: Path, stack: Stack | None, hooks: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Where the gate looks for contracts, relative to the top: as its hook says, the stack's folder, the usual one."""
+    gate = hooks.get(HOOKS[1].id, {})
+    given = cast("list[object] | None", gate.get("args"))
+    words = [*str(gate.get("entry", "")).split(), *map(str, given or ())]
+    named = [second for first, second in pairwise(words) if first == "--contracts"]
+    named += [word.removeprefix("--contracts=") for word in words if word.startswith("--contracts=")]
+    if not named and stack is not None and stack.config.contracts is not None:
+        folder = (stack.root / stack.config.contracts.path).resolve()
+        named += [folder.relative_to(top.resolve()).as_posix()] if folder.is_relative_to(top.resolve()) else []
+    return list(dict.fromkeys([*named, "contracts"]))
 
 
 def _in_ci(top: Path) -> Row:
