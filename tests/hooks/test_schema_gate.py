@@ -208,7 +208,7 @@ def test_a_base_that_is_no_yaml_does_not_block_its_own_mending(
         (["--base", "HEAD", "--pr-body-file", "nowhere.md"], "--pr-body-file: nowhere.md cannot be read"),
         ([], "there is nothing to compare with"),
     ],
-    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+    ids=["nowhere", "an option", "an empty folder", "outside", "no acks", "no body", "no base"],
 )
 def test_what_cannot_be_decided_is_exit_2(
     repo: Repository, words: list[str], told: str, capsys: pytest.CaptureFixture[str]
