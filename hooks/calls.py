@@ -13,13 +13,19 @@ ALLOW = re.compile(r"#\s*ops-allow:\s*restate\s*--\s*(\S.*?)\s*$")
 LONGEST = 120
 SHELLS = frozenset(
     {"sh", "bash", "dash", "zsh", "ksh", "ash", "eval", "ssh", "su", "parallel", "watch", "trap", "script"}
+    | {"fish", "tmux", "screen", "at", "batch", "crontab"}
 )
 # What these are given is told, not run.
 PROSE = frozenset(
     {"echo", "printf", "grep", "egrep", "fgrep", "rg", "ag", "sed", "awk", "cat", "read", "test", "[", "[["}
     | {"log", "logger", "die", "warn", "info", "git", "rem"}
+    | {"which", "type", "man", "pip", "pip3"}
 )
 SQLMESH = frozenset({"sqlmesh", "sqlmesh.cli.main", "sqlmesh.exe"})
+# The options of `sqlmesh` itself that take a value; they come before the command.
+VALUED = frozenset({"-p", "--paths", "--config", "--gateway", "--log-file-dir", "--dotenv"})
+# A word that is filled in later: by a shell, by make, by a template, in Python.
+FILLED = re.compile(r"[$?]|\{\{")
 
 
 @dataclass(frozen=True)
@@ -42,20 +48,31 @@ def restates(words: Sequence[str]) -> bool:
 
     `--explain` shows and does nothing. Behind `ops-restate-guard --check --` it is guarded.
     """
-    if "--explain" in words or _guarded(words):
+    if "--explain" in words or guarded(words):
         return False
     if any(word == FLAG or word.startswith(f"{FLAG}=") for word in words):
         return True
-    programs = [at for at, word in enumerate(words) if basename(word) in SQLMESH]
-    if not programs:
-        return False
-    after = list(words[programs[0] + 1 :])
-    return "plan" in after and any(SHORT.match(word) for word in after[after.index("plan") + 1 :])
+    return "plan" in words and any(
+        plans_again(words, at + 1)
+        for at, word in enumerate(words)
+        # In a row of words that are filled in, the first may be the program, the others its options.
+        if basename(word) in SQLMESH or (FILLED.match(word) and not (at and FILLED.match(words[at - 1])))
+    )
+
+
+def plans_again(words: Sequence[str], at: int) -> bool:
+    """Whether the words from `at`, behind the program, are `plan` with a short flag; its options may come first.
+
+    What is filled in (`?`, `$X`, `{{X}}`) may be such options, so the command may come behind it.
+    """
+    while at < len(words) and (words[at].startswith("-") or FILLED.match(words[at])):
+        at += 2 if words[at] in VALUED else 1
+    return at < len(words) and words[at] == "plan" and any(SHORT.match(word) for word in words[at + 1 :])
 
 
 def basename(word: str) -> str:
-    """The name of a program without its folder."""
-    return word.replace("\\", "/").rpartition("/")[2]
+    """The name of a program without its folder, and without a quote that nothing closes."""
+    return word.replace("\\", "/").rpartition("/")[2].strip("'\"")
 
 
 def shown(text: str) -> str:
@@ -74,7 +91,8 @@ def allowance(lines: Sequence[str], first: int, last: int) -> str | None:
     return found[1] if found else None
 
 
-def _guarded(words: Sequence[str]) -> bool:
+def guarded(words: Sequence[str]) -> bool:
+    """Whether a command stands behind `ops-restate-guard --check --`."""
     if "--" not in words:
         return False
     before = words[: words.index("--")]

@@ -10,23 +10,49 @@ CASES = [
     pytest.param("job.sh", "uv run ops-restate-guard --check -- sqlmesh plan -r a\n", [], id="job.sh: uv run guard"),
     pytest.param("bin/j", "#!/usr/bin/env python3\nctx.plan(restate_models=['a'])\n", [2], id="bin/j: python shebang"),
     pytest.param(
+        "bin/j",
+        ("#!/usr/bin/env -S uv run --script\nimport sqlmesh\nctx.plan(restate_models=['a'])\n"),
+        [3],
+        id="bin/j: uv script shebang",
+    ),
+    pytest.param(
         "Makefile",
         "SM ?= uv run sqlmesh\nx:\n\t$(SM) plan prod --restate-model a\n",
         [3],
         id="Makefile: make var program",
     ),
     pytest.param("package.json", '{"scripts": {"x": "NODE=1 uv run sqlmesh plan -r a"}}', [1], id="package.json: dbl"),
+    pytest.param("a.py", 'cmd = "sqlmesh plan".split() + ["-r", m]\n', [1], id="a.py: list joined"),
     pytest.param("a.py", 'cmd = ["sqlmesh", "plan"] + ["--restate-model", m]\n', [1], id="a.py: list +"),
+    pytest.param("a.py", 'cmd = ["sqlmesh", "plan", "prod"] + ["-r", m]\n', [1], id="a.py: list + short"),
+    pytest.param("a.py", 'cmd = ["sqlmesh", "plan"]\ncmd.append("--restate-model")\n', [2], id="a.py: append long"),
     pytest.param("a.py", 'cmd = ["sqlmesh", "plan"]\ncmd += ["--restate-model", m]\n', [2], id="a.py: extend long"),
     pytest.param("a.py", 'run(["sqlmesh", "plan", f"--restate-model={m}"])\n', [1], id="a.py: f flag"),
     pytest.param("a.py", 'run(["sqlmesh", "plan", f"-r{m}"])\n', [1], id="a.py: f short"),
     pytest.param(
         "a.py", ('run(["sqlmesh", "plan", *[x for m in ms for x in ("--restate-model", m)]])\n'), [1], id="a.py: comp"
     ),
+    pytest.param("a.py", 'subprocess.call("sqlmesh", "plan", "-r", "a")\n', [1], id="a.py: args varargs"),
+    pytest.param(
+        "a.py",
+        ('x = asyncio.create_subprocess_exec("sqlmesh", "plan", "--restate-model", m)\n'),
+        [1],
+        id="a.py: exec async",
+    ),
+    pytest.param("a.py", 'sh.sqlmesh("plan", "prod", "--restate-model", m)\n', [1], id="a.py: sh lib"),
     pytest.param(
         "a.py", 'CliRunner().invoke(cli, ["plan", "prod", "--restate-model", "a"])\n', [1], id="a.py: click runner"
     ),
+    pytest.param(
+        "a.py",
+        ('from sqlmesh.cli.main import cli\nCliRunner().invoke(cli, ["plan", "prod", "-r", "a"])\n'),
+        [2],
+        id="a.py: click runner short",
+    ),
     pytest.param("a.py", 'subprocess.run(shlex.split("sqlmesh plan -r a"))\n', [1], id="a.py: shlex"),
+    pytest.param(
+        "a.py", 'FLAG = "--restate-model"\nrun(["sqlmesh", "plan", FLAG, m])\n', [2], id="a.py: var name long"
+    ),
     pytest.param(
         "a.py", 'run([sys.executable, "-m", "sqlmesh.cli.main", "plan", "-r", m])\n', [1], id="a.py: sys.executable"
     ),
@@ -49,14 +75,31 @@ CASES = [
         [1],
         id="a.py: dagster pipes",
     ),
+    pytest.param(
+        "a.py", 'session.run("sqlmesh", "plan", "prod", "--restate-model", "a")\n', [1], id="a.py: session.run nox"
+    ),
+    pytest.param("a.py", 'session.run("sqlmesh", "plan", "prod", "-r", "a")\n', [1], id="a.py: nox short"),
+    pytest.param(
+        "a.py", 'session.run("sqlmesh", "plan",\n  "-r", "a", external=True)\n', [1], id="a.py: nox short external"
+    ),
+    pytest.param("a.py", 'os.execlp("sqlmesh", "sqlmesh", "plan", "-r", "a")\n', [1], id="a.py: execlp"),
+    pytest.param(
+        "a.py",
+        ('ctx.plan("prod", restate_models=())\nctx.plan(restate_models=set())\nctx.plan(restate_models=list())\n'),
+        [],
+        id="a.py: plan positional none",
+    ),
     pytest.param("a.py", 'p = functools.partial(ctx.plan, restate_models=["a"])\n', [1], id="a.py: partial"),
+    pytest.param("a.py", 'import sqlmesh\nkw["restate_models"] = ["a"]\nctx.plan(**kw)\n', [2], id="a.py: attr set"),
     pytest.param("a.py", 'import sqlmesh\nkw.update(restate_models=["a"])\n', [2], id="a.py: update"),
+    pytest.param("a.py", 'import sqlmesh\nkw.setdefault("restate_models", ["a"])\n', [2], id="a.py: setdefault"),
     pytest.param(
         "a.py",
         ('from sqlmesh import Context\nContext().plan("prod", **{"restate_models": ["a"]})\n'),
         [2],
         id="a.py: dict **",
     ),
+    pytest.param("a.py", 'ctx.plan("prod", **{"restate_models": ["a"]})\n', [1], id="a.py: dict ** no import"),
     pytest.param("a.py", 'import sqlmesh\nx = {"restate_models": None}\n', [], id="a.py: dict none"),
     pytest.param(
         "a.py", 'import sqlmesh\ndef f(restate_models=None):\n    ctx.plan("prod")\n', [], id="a.py: def with param"
@@ -85,6 +128,12 @@ CASES = [
     ),
     pytest.param(
         "a.py",
+        ("from dagster_sqlmesh import SQLMeshResource\nsqlmesh.run(context, restate_selected=True)\n"),
+        [2],
+        id="a.py: restate_selected",
+    ),
+    pytest.param(
+        "a.py",
         ("from dagster_sqlmesh import SQLMeshResource\nsqlmesh.run(context, restate_selected=False)\n"),
         [],
         id="a.py: restate_selected False",
@@ -92,12 +141,15 @@ CASES = [
     pytest.param(
         "a.py", 'import dagster_sqlmesh\no = PlanOptions(restate_models=["a"])\n', [2], id="a.py: typed dict call"
     ),
+    pytest.param("a.py", 'ctx.plan("prod", restate_models=["a"], explain=True)\n', [], id="a.py: explain api"),
     pytest.param(
         "a.py",
         ('plan = ctx.plan("prod", restate_models=["a"], auto_apply=False, no_prompts=True)\n'),
         [1],
         id="a.py: no apply",
     ),
+    pytest.param("a.py", 'log.info("sqlmesh plan -r a")\n', [], id="a.py: log"),
+    pytest.param("a.py", 'print("sqlmesh plan --restate-model a")\n', [], id="a.py: print"),
     pytest.param("a.py", 'parser.add_argument("--restate-model", help="as sqlmesh plan")\n', [], id="a.py: help"),
     pytest.param("a.py", '@click.option("--restate-model", "-r")\ndef sqlmesh(): ...\n', [], id="a.py: click opt"),
     pytest.param("a.py", 'assert "--restate-model" in sqlmesh_args\n', [], id="a.py: assert in"),
@@ -132,6 +184,11 @@ CASES = [
     pytest.param("a.py", 'x = """a\u2028b"""\nctx.plan(restate_models=["a"])\n', [2], id="a.py: null literal text"),
     pytest.param("a.py", 'pytest.param("sqlmesh plan -r a", id="x")\n', [1], id="a.py: decorated string test"),
     pytest.param("a.pyi", "x: str  # sqlmesh --restate-model\n", [], id="a.pyi: pyi"),
+    pytest.param("noxfile.py", 'session.run("sqlmesh", "plan", "-r", "a")\n', [1], id="noxfile.py: noxfile"),
+    pytest.param("a.py", "print 'x'\nos.system('sqlmesh plan -r a')\n", [2], id="a.py: py2"),
+    pytest.param("a.py", 'run(["sqlmesh", "plan", "--restate-model", "a"]\n', [1], id="a.py: py syntax err"),
+    pytest.param("x.py.j2", "ctx.plan(restate_models=['a'])\n", [1], id="x.py.j2: py.jinja"),
+    pytest.param("a.py", 'x = "\\d"\nctx.plan(restate_models=["a"])\n', [2], id="a.py: py escape warn"),
     pytest.param(
         "a.py", 'X = "Restates models (sqlmesh plan --restate-model X); slow."\n', [], id="a.py: prose parens"
     ),

@@ -7,6 +7,7 @@ import pytest
 from hooks.restatements import find
 
 CASES = [
+    pytest.param("job.sh", "ops-restate-guard --check -- bash -c 'sqlmesh plan -r a'\n", [], id="job.sh: guard --help"),
     pytest.param("job.sh", "ops-restate-guard --check \\\n  -- sqlmesh plan \\\n  -r a\n", [], id="job.sh: guard cont"),
     pytest.param("job.sh", "sqlmesh_cicd -r x\n", [], id="job.sh: sqlmesh_cicd not plan"),
     pytest.param("job.sh", 'printf "use sqlmesh plan --restate-model x\\n"\n', [], id="job.sh: printf"),
@@ -40,9 +41,17 @@ CASES = [
     pytest.param(
         "job.sh", "for i in a; do printf 'sqlmesh plan --restate-model a'; done\n", [], id="job.sh: do printf"
     ),
+    pytest.param("job.sh", "if ! grep -q -- --restate-model x; then ls; fi\n", [], id="job.sh: ! grep"),
+    pytest.param("job.sh", "sudo grep -- --restate-model x\n", [], id="job.sh: sudo grep"),
+    pytest.param("job.sh", "ls | xargs grep -- --restate-model\n", [], id="job.sh: xargs grep"),
     pytest.param("job.sh", 'usage() { echo "sqlmesh plan --restate-model x"; }\n', [], id="job.sh: f() { echo"),
     pytest.param("job.sh", '>&2 echo "sqlmesh plan --restate-model x"\n', [], id="job.sh: >&2 echo"),
     pytest.param("job.sh", "[[ $1 == --restate-model ]] && exit 1\n", [], id="job.sh: [[ == flag"),
+    pytest.param("job.sh", "case $1 in\n  --restate-model) exit 1 ;;\nesac\n", [], id="job.sh: case flag"),
+    pytest.param("job.sh", 'if [ "$1" = "--restate-model" ]; then exit 1; fi\n', [], id="job.sh: [ flag ]"),
+    pytest.param(
+        "job.sh", 'MSG="do not use sqlmesh plan --restate-model by hand"\n', [], id="job.sh: message in variable"
+    ),
     pytest.param(
         "job.sh", "gh pr comment --body 'do not run sqlmesh plan --restate-model x'\n", [], id="job.sh: gh body"
     ),
@@ -53,7 +62,9 @@ CASES = [
     pytest.param("job.sh", "sqlmesh plan dev && rm -r x\n", [], id="job.sh: && rm -r"),
     pytest.param("job.sh", "sqlmesh plan $(ls -r) dev\n", [], id="job.sh: subst rm"),
     pytest.param("job.sh", "sqlmesh plan prod --run\n", [], id="job.sh: --run"),
+    pytest.param("job.sh", "sqlmesh run plan -r\n", [], id="job.sh: plan in env name"),
     pytest.param("job.sh", "sqlmesh diff prod\n", [], id="job.sh: diff"),
+    pytest.param("job.sh", "sqlmesh evaluate plan -r\n", [], id="job.sh: evaluate"),
     pytest.param("job.sh", "sqlmesh fetchdf 'select 1 as plan' -r\n", [], id="job.sh: fetchdf"),
     pytest.param("job.sh", "inv ops.backfill --source=ebird\n", [], id="job.sh: inv"),
     pytest.param("job.sh", "ops restate --model a --restate\n", [], id="job.sh: ops"),
@@ -62,12 +73,15 @@ CASES = [
     pytest.param("job.sh", "sqlmesh plan --select-model a\n", [], id="job.sh: select-model"),
     pytest.param("job.sh", "pip install -r req.txt sqlmesh plan\n", [], id="job.sh: pip install -r"),
     pytest.param("job.sh", "pip install sqlmesh -r plan/requirements.txt\n", [], id="job.sh: pip -r plan"),
+    pytest.param("job.sh", "pip install sqlmesh plan -r requirements.txt\n", [], id="job.sh: pip2"),
     pytest.param("job.sh", "uv pip install sqlmesh -r requirements.txt\n", [], id="job.sh: uv pip"),
     pytest.param("job.sh", "cp -r sqlmesh plan\n", [], id="job.sh: cp"),
     pytest.param("job.sh", "cp sqlmesh/plan -r x\n", [], id="job.sh: cp2"),
     pytest.param("job.sh", "mkdir sqlmesh plan; ls -r\n", [], id="job.sh: mkdir"),
     pytest.param("job.sh", "sqlmesh plan --help\n", [], id="job.sh: help"),
+    pytest.param("job.sh", "which sqlmesh plan -r\n", [], id="job.sh: which"),
     pytest.param("job.sh", "\x00sqlmesh plan -r a\n", [], id="job.sh: binary"),
+    pytest.param("job.sh", "HELP='''use sqlmesh plan --restate-model'''\n", [], id="job.sh: sm var prose"),
     pytest.param("job.sh", "# sqlmesh\nterraform plan -r x\n", [], id="job.sh: terraform var"),
     pytest.param("job.sh", "while getopts 'r:' o; do :; done; sqlmesh plan \"$@\"\n", [], id="job.sh: getopts"),
     pytest.param("job.sh", "sqlmesh plan dev --restate-models x\n", [], id="job.sh: dry sqlmesh plan dev -- not"),

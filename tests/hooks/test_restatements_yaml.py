@@ -69,9 +69,35 @@ CASES = [
     ),
     pytest.param(
         ".github/workflows/a.yml",
+        ("jobs:\n a:\n  steps:\n  - run: |\n      cat <<EOF > x\n      don't\n      EOF\n      sqlmesh plan -r a\n"),
+        [8],
+        id=".github/workflows/a.yml: heredoc doc then cmd",
+    ),
+    pytest.param(
+        ".github/workflows/a.yml",
+        (
+            "jobs:\n"
+            " a:\n"
+            "  steps:\n"
+            "  - shell: python\n"
+            "    run: |\n"
+            "      from sqlmesh import Context\n"
+            "      Context().plan('prod', restate_models=['a'])\n"
+        ),
+        [7],
+        id=".github/workflows/a.yml: shell python",
+    ),
+    pytest.param(
+        ".github/workflows/a.yml",
         ("on:\n workflow_dispatch:\n  inputs:\n   m:\n    description: 'passed to sqlmesh plan --restate-model'\n"),
         [],
         id=".github/workflows/a.yml: inputs desc",
+    ),
+    pytest.param(
+        ".github/workflows/a.yml",
+        ("jobs:\n a:\n  env:\n   FLAGS: --restate-model a\n  steps:\n  - run: sqlmesh plan $FLAGS\n"),
+        [4],
+        id=".github/workflows/a.yml: env var flags",
     ),
     pytest.param(
         ".github/workflows/a.yml",
@@ -128,6 +154,12 @@ CASES = [
         id=".github/workflows/a.yml: bad yaml tab",
     ),
     pytest.param(
+        ".github/workflows/a.yml",
+        'jobs: {{ x\n  - run: "sqlmesh plan -r a"\n',
+        [2],
+        id=".github/workflows/a.yml: bad yaml quoted",
+    ),
+    pytest.param(
         ".github\\workflows\\a.yml",
         "jobs:\n a:\n  steps:\n  - run: sqlmesh plan -r a\n",
         [4],
@@ -138,6 +170,7 @@ CASES = [
     pytest.param(
         "Taskfile.yml", "tasks:\n a:\n  cmds:\n   - defer: sqlmesh plan -r a\n", [4], id="Taskfile.yml: task defer"
     ),
+    pytest.param("Taskfile.yml", "vars:\n  F: --restate-model a\n", [2], id="Taskfile.yml: task vars"),
     pytest.param("Taskfile.yml", "vars:\n  F: {sh: sqlmesh plan -r a}\n", [2], id="Taskfile.yml: task vars sh"),
     pytest.param(
         "Taskfile.yml",
@@ -193,11 +226,27 @@ CASES = [
     pytest.param(
         "pod.yaml", "command: [sqlmesh]\nargs: [plan, prod, --restate-model, a]\n", [2], id="pod.yaml: k8s command+args"
     ),
+    pytest.param(
+        "pod.yaml", "command: [sqlmesh]\nargs: [plan, prod, -r, a]\n", [2], id="pod.yaml: k8s command+args short"
+    ),
     pytest.param("pod.yaml", "command: [bash, -c]\nargs:\n- sqlmesh plan -r a\n", [3], id="pod.yaml: k8s bash args"),
+    pytest.param(
+        "cloudbuild.yaml",
+        "steps:\n- name: x\n  entrypoint: sqlmesh\n  args: [plan, -r, a]\n",
+        [4],
+        id="cloudbuild.yaml: cloudbuild",
+    ),
+    pytest.param(
+        ".pre-commit-config.yaml",
+        "- entry: sqlmesh\n  args: [plan, -r, a]\n",
+        [2],
+        id=".pre-commit-config.yaml: pre-commit entry+args",
+    ),
     pytest.param("play.yml", "- shell: sqlmesh plan -r a\n", [1], id="play.yml: ansible shell"),
     pytest.param("play.yml", "- ansible.builtin.shell: |\n    sqlmesh plan -r a\n", [2], id="play.yml: ansible fq"),
     pytest.param("dagster.yaml", "x:\n  cli_command: sqlmesh plan -r a\n", [2], id="dagster.yaml: dagster env"),
     pytest.param("dag.yaml", "bash_command: cd x && sqlmesh plan -r a\n", [1], id="dag.yaml: airflow bash_command"),
+    pytest.param("x.yaml", "jobs:\n - '0 3 * * * sqlmesh plan -r a'\n", [2], id="x.yaml: cron value"),
     pytest.param(
         ".circleci/config.yml",
         "steps:\n - run: {command: sqlmesh plan -r a}\n",
