@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ops_tasks.errors import UsageError
+from ops_tasks.errors import UsageError, nearest
 
 from .edge import complain, say
 
@@ -41,8 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the hook; see `--help`."""
     asked = _arguments().parse_args(argv)
     try:
-        if asked.rules:
-            say(_table())
+        if asked.rules or asked.explain:
+            say(_page(asked.explain) if asked.explain else _table())
             return 0
         return _gate(asked)
     except UsageError as error:
@@ -139,7 +139,22 @@ def _arguments() -> argparse.ArgumentParser:
     parser.add_argument("--format", choices=FORMATS, default="text")
     parser.add_argument("--strict", action="store_true", help="refuse warnings as well")
     parser.add_argument("--rules", action="store_true", help="list every rule and stop")
+    parser.add_argument("--explain", metavar="RULE", help="show the page of a rule and stop")
     return parser
+
+
+def _page(rule: str) -> str:
+    """The page of a rule, as it is installed beside the hooks."""
+    from importlib.util import find_spec
+
+    found = find_spec("ops_rule_pages")
+    # An editable installation names a folder that is none beside the real one.
+    folders = [Path(one) for one in (found.submodule_search_locations or [] if found else [])]
+    pages = {page.stem: page for folder in folders for page in folder.glob("[A-Z]*.md") if page.stem != "README"}
+    name = rule.upper()
+    if name not in pages:
+        raise UsageError(f"unknown rule {rule!r}", nearest(name, list(pages)))
+    return pages[name].read_text(encoding="utf-8")
 
 
 def _table() -> str:

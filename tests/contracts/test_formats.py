@@ -64,16 +64,16 @@ def suite(findings: Sequence[Finding]) -> ET.Element:
 def test_text() -> None:
     assert shown(ALL, "text").splitlines() == [
         "contracts/a.yml:1:1  ADDITIVE DATASET_ADDED  db/main/owls  a new dataset",
-        "    about it: docs/rules/DATASET_ADDED.md",
+        "    about it: ops-schema-gate --explain DATASET_ADDED",
         "",
         "contracts/birds.yml:7:3  BREAKING COLUMN_REMOVED  db/main/birds.id  column id is gone",
         "    to accept it: accept-breaking-change: db/main/birds COLUMN_REMOVED -- <reason>",
-        "    about it: docs/rules/COLUMN_REMOVED.md",
+        "    about it: ops-schema-gate --explain COLUMN_REMOVED",
         "contracts/birds.yml:9:3  BREAKING TYPE_CHANGED  db/main/birds.id  now text",
         "    accepted: agreed with Ann",
-        "    about it: docs/rules/TYPE_CHANGED.md",
+        "    about it: ops-schema-gate --explain TYPE_CHANGED",
         "contracts/birds.yml:12:1  WARNING SQL_CHANGED  db/main/birds  the query changed",
-        "    about it: docs/rules/SQL_CHANGED.md",
+        "    about it: ops-schema-gate --explain SQL_CHANGED",
         "",
         "2 breaking (1 accepted), 1 warning, 1 additive; 12 contracts compared with origin/main",
     ]

@@ -358,3 +358,10 @@ def test_the_rules_can_be_listed(capsys: pytest.CaptureFixture[str]) -> None:
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) >= 35
     assert lines[0].startswith("breaking  CHECK_DEMOTED")
+
+
+def test_a_rule_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--explain", "column_removed"]) == 0
+    assert capsys.readouterr().out.startswith("# COLUMN_REMOVED\n\nSeverity: breaking.")
+    assert main(["--explain", "COLUMN_REMOVD"]) == 2
+    assert "did you mean 'COLUMN_REMOVED'?" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from ops_tasks.contracts.findings import Finding
-from ops_tasks.contracts.formats.summary import Report, printable, subject
+from ops_tasks.contracts.formats.summary import PAGES, Report, printable, subject
 
 
 def as_text(report: Report) -> str:
@@ -31,4 +31,9 @@ def _finding(finding: Finding, report: Report, told: set[str]) -> Iterator[str]:
         yield f"    accepted: {printable(finding.reason)}"
     if finding.rule not in told:
         told.add(finding.rule)
-        yield f"    about it: {printable(report.page(finding.rule))}"
+        yield f"    about it: {_page(report, finding.rule)}"
+
+
+def _page(report: Report, rule: str) -> str:
+    """The command that shows the page, which is installed with the hook, or its address where one was given."""
+    return f"ops-schema-gate --explain {rule}" if report.pages == PAGES else printable(report.page(rule))
