@@ -13,6 +13,8 @@ from tests.faults.both_ways import check_every, journal_has, kill_when, wait_for
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
 
+pytestmark = pytest.mark.rehearsal
+
 STEPS = [
     "snapshot",
     "measure before",

@@ -13,6 +13,8 @@ import pytest
 
 from tests.conftest import Sandbox
 
+pytestmark = pytest.mark.rehearsal
+
 CONFIG = """
 from pathlib import Path
 from sqlmesh.core.config import Config, DuckDBConnectionConfig, GatewayConfig, ModelDefaultsConfig
@@ -30,8 +32,6 @@ WHERE day BETWEEN @start_date AND @end_date GROUP BY day;
 """
 LOAD = """
 import sys, duckdb
-
-pytestmark = pytest.mark.rehearsal
 with duckdb.connect("house.duckdb") as house:
     house.execute("CREATE SCHEMA IF NOT EXISTS raw")
     house.execute("CREATE OR REPLACE TABLE raw.sales AS SELECT i AS id, "

@@ -14,6 +14,8 @@ from sandbox.api import state as states
 from sandbox.errors import UsageError
 from sandbox.truth.compare import days
 
+pytestmark = pytest.mark.rehearsal
+
 TODAY = date(2026, 4, 21)
 WINDOW = [TODAY - timedelta(days=back) for back in (9, 8, 7)]
 FCT = "ebird.fct_daily_bird_observations"
