@@ -21,6 +21,8 @@ THROW_AWAY = ".ops-throw-away-copy"
 TASK = "guard.override"
 # What another process writes while its clock and the snapshot's differ a little is not taken for the future.
 SKEW = timedelta(minutes=5)
+# A snapshot's time is that of its manifest, written when its files are free again.
+MARGIN = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
@@ -82,15 +84,21 @@ def standing(stack: Stack, max_age: timedelta, now: datetime) -> Snapshot:
 def changed_since(stack: Stack, taken: Snapshot) -> list[str]:
     """Databases and WALs (relative to the root) that are not what the snapshot holds.
 
-    By their times first, which costs nothing; where those are later (a copy that keeps its age has a later change of
-    status), by their hashes, in another process: closing a descriptor here would drop DuckDB's lock on the file.
+    By their sizes and times first, which cost nothing; where those are not older than the snapshot (a copy that keeps
+    its age has a later change of status), by their hashes, in another process: closing a descriptor here would drop
+    DuckDB's lock on the file. A snapshot from the future says nothing by its time.
     """
     held = {entry["path"]: entry["sha256"] for entry in taken.manifest["files"]}
+    sizes = {entry["path"]: entry["size"] for entry in taken.manifest["files"]}
+    trusted = (taken.created_at - MARGIN).timestamp() if taken.created_at <= datetime.now(UTC) else 0.0
     live = [path for path in stack.duckdb_files if path.exists()]
     wals = [wal for path in live if (wal := path.with_name(f"{path.name}.wal")).exists() and wal.stat().st_size]
     names = [stack.relative(path) for path in (*live, *wals)]
     gone = [name for name in taken.manifest["databases"] if name in held and name not in names]
-    later = [name for name in names if name not in held or _touched(stack.root / name) >= taken.created_at.timestamp()]
+    files = {name: stack.root / name for name in names}
+    later = [
+        name for name, file in files.items() if _touched(file) >= trusted or sizes.get(name) != file.stat().st_size
+    ]
     if not later:
         return gone
     stamps = snapshots.stamps(stack)

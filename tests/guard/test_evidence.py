@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -126,6 +127,31 @@ def database_exchanged(stack: Stack) -> None:
     other.rename(stack.databases["marts"])
 
 
+def of_another_stack(stack: Stack) -> None:
+    """Its snapshots were copied here, and are newer than anything in this one."""
+    other = stack.root.parent / "other"
+    shutil.copytree(stack.root, other)
+    write(other / "data" / "main.duckdb", "insert into t values (7)")
+    time_of_old = 1_000_000_000
+    taken(find(other))
+    shutil.copytree(other / ".ops", stack.root / ".ops", dirs_exist_ok=True)
+    for file in (stack.root / "data").iterdir():
+        os.utime(file, (time_of_old, time_of_old))
+
+
+def changed_while_it_was_written(stack: Stack) -> None:
+    """A writer came in after the copy, before the manifest had its time."""
+    taken(stack)
+    write(stack.databases["marts"], "insert into t values (2)")
+    age(stack, "nightly", seconds=-1)
+
+
+def clock_set_back(stack: Stack) -> None:
+    taken(stack)
+    write(stack.databases["marts"], "insert into t values (2)")
+    age(stack, "nightly", minutes=-4)
+
+
 def from_the_future(stack: Stack) -> None:
     taken(stack)
     age(stack, "nightly", hours=-3)
@@ -147,6 +173,9 @@ REFUSED = [
     (wal_left, "data/main.duckdb.wal changed after"),
     (database_gone, "data/main.duckdb changed after"),
     (database_exchanged, "data/main.duckdb changed after"),
+    (of_another_stack, "data/main.duckdb changed after"),
+    (changed_while_it_was_written, "data/main.duckdb changed after"),
+    (clock_set_back, "data/main.duckdb changed after"),
     (from_the_future, "there is no snapshot"),
     (forensic, "there is no snapshot"),
 ]
