@@ -47,7 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _gate(asked)
     except UsageError as error:
         complain(f"ops-schema-gate: {error}\n")
-        return error.exit_code
+    except ImportError as error:
+        complain(f"ops-schema-gate: {error.name} is not installed (pip install 'ops-tasks[contracts]')\n")
+    return UsageError.exit_code
 
 
 def findings(found: Trees, base: str) -> tuple[list[Finding], int, list[str]]:

@@ -121,7 +121,7 @@ def parse(text: str, *, length: int | None = None, precision: int | None = None,
 
     A type without parameters stands for all of them: a bare DECIMAL is wider than any DECIMAL(p, s).
     """
-    found = _parsed(_SODA.get(" ".join(text.split()).lower(), text))
+    found = parse_text(_SODA.get(" ".join(text.split()).lower(), text))
     if isinstance(found, Text) and length is not None and found.values is None:
         return replace(found, length=length)
     if isinstance(found, Exact) and precision is not None:
@@ -131,7 +131,8 @@ def parse(text: str, *, length: int | None = None, precision: int | None = None,
 
 
 @cache
-def _parsed(text: str) -> Type:
+def parse_text(text: str) -> Type:
+    """Read a type by its text alone; what nobody knows is a type of that name."""
     from sqlglot import exp
     from sqlglot.dialects.dialect import Dialect
     from sqlglot.errors import SqlglotError

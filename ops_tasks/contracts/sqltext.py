@@ -10,7 +10,7 @@ def same(old: str, new: str) -> bool:
     """Whether two expressions or queries say the same; texts that do not parse are compared word by word."""
     if old == new or _words(old) == _words(new):
         return True
-    before, after = _tree(old), _tree(new)
+    before, after = tree(old), tree(new)
     return before is not None and after is not None and before == after
 
 
@@ -19,7 +19,7 @@ def _words(text: str) -> str:
 
 
 @cache
-def _tree(text: str) -> object:
+def tree(text: str) -> object:
     """The syntax tree as DuckDB sees it: letter case and quotes of names make no difference there."""
     import logging
 
@@ -28,11 +28,11 @@ def _tree(text: str) -> object:
 
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
     try:
-        tree = parse_one(text, dialect="duckdb").unnest()
+        parsed = parse_one(text, dialect="duckdb").unnest()
     except (SqlglotError, RecursionError):
         return None
 
     def plain(node: Any) -> Any:
         return exp.to_identifier(node.name.lower(), quoted=False) if isinstance(node, exp.Identifier) else node
 
-    return tree.transform(plain)
+    return parsed.transform(plain)

@@ -49,7 +49,8 @@ def schema_file() -> Path:
 
 
 @cache
-def _validator() -> Any:
+def validator() -> Any:
+    """The JSON schema of the installed soda-core, ready to judge; `UsageError` where a library is missing."""
     try:
         from jsonschema import Draft202012Validator
     except ImportError:
@@ -58,7 +59,7 @@ def _validator() -> Any:
 
 
 def _by_schema(source: Source) -> Iterator[Fault]:
-    for error in _validator().iter_errors(engine.for_schema(source.value)):
+    for error in validator().iter_errors(engine.for_schema(source.value)):
         deepest = _deepest(error)
         path = cast("tuple[str | int, ...]", tuple(deepest.absolute_path))
         if deepest.validator == "additionalProperties":

@@ -365,3 +365,21 @@ def test_a_rule_explains_itself(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("# COLUMN_REMOVED\n\nSeverity: breaking.")
     assert main(["--explain", "COLUMN_REMOVD"]) == 2
     assert "did you mean 'COLUMN_REMOVED'?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("module", ["sqlglot", "jsonschema", "soda_core"])
+def test_a_library_that_is_not_there_is_no_pass(
+    repo: Repository, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], module: str
+) -> None:
+    from ops_tasks.contracts import datatypes, sqltext, validity
+
+    for cached in (datatypes.parse_text, sqltext.tree, validity.validator):
+        cached.cache_clear()
+    for name in [name for name in sys.modules if name.split(".")[0] == module]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setitem(sys.modules, module, None)
+    repo.write("contracts/t.yml", BROKEN.replace("columns:", "filter: a > 1\ncolumns:"))
+    code, out, err = gate("--base", "HEAD", capsys=capsys)
+    assert (code, out) == (2, "")
+    assert "ops-tasks[contracts]" in err
+    assert len(err.splitlines()) == 1
