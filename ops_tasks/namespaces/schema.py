@@ -100,10 +100,12 @@ def _run(task: str, module: str, words: Sequence[str], terminal: Terminal, where
     command = [sys.executable, "-m", module, *words, f"--format={form}"]
     folder = where.root if where else None
     ran = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if ran.returncode not in (0, 1):
+    if ran.returncode not in (0, 1) or not ran.stdout:
         line = ran.stderr.strip().splitlines()[-1] if ran.stderr.strip() else f"{module} ended with {ran.returncode}"
         raise UsageError(line.partition(": ")[2] or line)
     status = "findings" if ran.returncode else "ok"
+    if ran.stderr:
+        terminal.show(escape(ran.stderr.rstrip("\n")))
     if not terminal.json:
         terminal.show(escape(ran.stdout.rstrip("\n")))
         return Document(task, status)
