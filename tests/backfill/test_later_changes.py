@@ -18,6 +18,8 @@ from ops_tasks.stack import find
 if TYPE_CHECKING:
     from tests.conftest import Sandbox
 
+pytestmark = pytest.mark.rehearsal
+
 FUTURE = time.time() + 3600
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import Sandbox
 
+pytestmark = pytest.mark.rehearsal
+
 CONFIG = """
 from pathlib import Path
 from sqlmesh.core.config import Config, DuckDBConnectionConfig, GatewayConfig, ModelDefaultsConfig

@@ -9,6 +9,15 @@ from ops_tasks.contracts.findings import Finding
 from ops_tasks.contracts.source import parse
 
 KEY = "{name: key, data_type: integer}"
+Version = str | Mapping[str, str]
+Case = tuple[str, Version, Version, list[str]]
+A_INT = "{name: a, data_type: integer}"
+MISSING = "{missing: }"
+AT_MOST = "{missing: {threshold: {must_be_less_than: %s}}}"
+INVALID = "{invalid: {%s}}"
+FRESH = "{freshness: {column: key, threshold: {%s}}}"
+ROWS = "{row_count: {threshold: {%s}}}"
+FAILED = "{failed_rows: {%s}}"
 
 
 def contract(*columns: str, checks: Sequence[str] = (), dataset: str = "db/s/t", more: str = "") -> str:
