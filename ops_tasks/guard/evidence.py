@@ -25,6 +25,10 @@ SKEW = timedelta(minutes=5)
 MARGIN = timedelta(seconds=5)
 
 
+class Unprotected(Refused):
+    """There is nothing to go back to: the one refusal that taking a snapshot mends."""
+
+
 @dataclass(frozen=True)
 class Permit:
     """Why a restatement may go ahead: the `snapshot` that undoes it, or the reason that overrides the guard."""
@@ -61,23 +65,23 @@ def permit(stack: Stack, max_age: timedelta | None = None, *, now: datetime | No
 
 
 def standing(stack: Stack, max_age: timedelta, now: datetime) -> Snapshot:
-    """The newest verified snapshot, if it is younger than `max_age` and nothing was written since; else `Refused`."""
+    """The newest verified snapshot, younger than `max_age` and as new as the data; `Unprotected` where there is none."""
     way = f"invoke snapshot.create --name=pre_restate_{now:%Y%m%d_%H%M%S}"
     found = [one for one in snapshots.every(stack) if not one.forensic and one.created_at <= now + SKEW]
     whole = [one for one in found if one.verified_at and not one.problems]
     if not whole:
-        raise Refused(_none(stack, found), way)
+        raise Unprotected(_none(stack, found), way)
     newest = whole[-1]
     age = now - newest.created_at
     if age > max_age:
-        raise Refused(
+        raise Unprotected(
             f"the newest verified snapshot, {newest.name}, is {told(age)} old; {told(max_age)} is the limit", way
         )
     if gone := _incomplete(newest):
-        raise Refused(f"snapshot {newest.name} is damaged: {gone} is missing or has another size", way)
+        raise Unprotected(f"snapshot {newest.name} is damaged: {gone} is missing or has another size", way)
     if changed := changed_since(stack, newest):
         files = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
-        raise Refused(f"{files} changed after the newest verified snapshot, {newest.name}", way)
+        raise Unprotected(f"{files} changed after the newest verified snapshot, {newest.name}", way)
     return newest
 
 

@@ -17,7 +17,7 @@ from sqlmesh.core.plan import BuiltInPlanEvaluator
 from sqlmesh.utils.errors import PlanError
 
 from ops_tasks.durations import parse
-from ops_tasks.errors import OpsError, Refused, UsageError
+from ops_tasks.errors import OpsError, UsageError
 
 REFUSE, SNAPSHOT = "refuse", "snapshot"
 MODES = (REFUSE, SNAPSHOT)
@@ -95,7 +95,7 @@ def ask(evaluator: Any, plan: Any, folder: Path, max_age: str, mode: str) -> Non
     """Raise SQLMesh's `PlanError` unless `plan` restates nothing in production, or there is a permit for it."""
     if not plan.restatements or plan.is_dev:
         return
-    from ops_tasks.guard.evidence import permit
+    from ops_tasks.guard.evidence import Unprotected, permit
     from ops_tasks.stack import find_above
 
     try:
@@ -103,7 +103,7 @@ def ask(evaluator: Any, plan: Any, folder: Path, max_age: str, mode: str) -> Non
         limit = parse(max_age, "max_age") if max_age else None
         try:
             given = permit(found, limit)
-        except Refused:
+        except Unprotected:
             if mode != SNAPSHOT:
                 raise
             _take(evaluator, found, plan)

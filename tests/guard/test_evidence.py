@@ -16,6 +16,7 @@ import pytest
 
 from ops_tasks.errors import Busy, OpsError, Refused, UsageError
 from ops_tasks.guard import permit
+from ops_tasks.guard.evidence import Unprotected
 from ops_tasks.operation import lock
 from ops_tasks.operation.journal import Journal, history, operations
 from ops_tasks.stack import Stack, find
@@ -187,6 +188,7 @@ def test_refused(plain: Stack, spoil: Callable[[Stack], None], reason: str) -> N
     with pytest.raises(Refused, match=r"invoke snapshot\.create --name=pre_restate_") as refused:
         permit(plain)
     assert reason in refused.value.reason
+    assert isinstance(refused.value, Unprotected)
 
 
 def test_the_command_that_is_told_mends_it(plain: Stack) -> None:
@@ -239,8 +241,9 @@ def stop(stack: Stack, **planned: object) -> Journal:
 def test_a_stopped_operation_comes_first(plain: Stack) -> None:
     taken(plain)
     stop(plain, arguments={"snapshot": "nightly"}).close()
-    with pytest.raises(Refused, match=r"invoke ops\.retry abc123, or invoke ops\.rollback abc123"):
+    with pytest.raises(Refused, match=r"invoke ops\.retry abc123, or invoke ops\.rollback abc123") as refused:
         permit(plain)
+    assert not isinstance(refused.value, Unprotected)  # a snapshot would not mend it
 
 
 def test_another_operation_is_running(plain: Stack) -> None:
