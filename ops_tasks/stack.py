@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -17,6 +17,9 @@ from ops_tasks.durations import parse as parse_duration
 from ops_tasks.errors import UsageError, nearest
 
 FILE = "invoke.yaml"
+LOCAL, MOTHERDUCK = "local", "motherduck"
+BACKEND = "DATABOX_BACKEND"
+MD = "md:"
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -132,6 +135,7 @@ class OpsSection(_Section):
     root: Path = Path()
     home: Path = Path(".ops")
     clock: datetime | date | None = None
+    backend: Literal["local", "motherduck"] = LOCAL
     databases: dict[str, Path] = Field(min_length=1)
     python_path: tuple[Path, ...] = (Path(),)
     sqlmesh: SqlmeshSection
@@ -172,9 +176,34 @@ class Stack:
         return self.root / self.config.home
 
     @cached_property
+    def backend(self) -> str:
+        """Where the catalogs live, `local` or `motherduck`: `DATABOX_BACKEND`, else the configuration's `backend`."""
+        named = os.environ.get(BACKEND, "").strip()
+        if named and named not in (LOCAL, MOTHERDUCK):
+            raise UsageError(f"{BACKEND}={named!r} is no backend", nearest(named, [LOCAL, MOTHERDUCK]))
+        return named or self.config.backend
+
+    @property
+    def remote(self) -> bool:
+        """Whether the catalogs are MotherDuck's; SQLMesh's state and dlt's working state are local even then."""
+        return self.backend == MOTHERDUCK
+
+    @cached_property
     def databases(self) -> dict[str, Path]:
-        """Catalog name -> DuckDB file, SQLMesh's state database not included."""
-        return {name: self.root / path for name, path in self.config.databases.items()}
+        """Catalog name -> DuckDB file, SQLMesh's state database not included; none where they are MotherDuck's."""
+        return {} if self.remote else {name: self.root / path for name, path in self.config.databases.items()}
+
+    @cached_property
+    def catalogs(self) -> dict[str, str]:
+        """Catalog name -> what DuckDB attaches for it: the path of its file, or `md:` and its name."""
+        if self.remote:
+            return {name: f"{MD}{name}" for name in self.config.databases}
+        return {name: str(path) for name, path in self.databases.items()}
+
+    @property
+    def readable(self) -> dict[str, str]:
+        """Those of `catalogs` that can be attached: not the files that do not exist."""
+        return {name: where for name, where in self.catalogs.items() if self.remote or Path(where).is_file()}
 
     @cached_property
     def words(self) -> frozenset[str]:
@@ -335,10 +364,10 @@ def _check_paths(stack: Stack, raw: dict[str, Any]) -> None:
             reason = f"{place}: {stack.home} and {path} are on different file systems"
             raise UsageError(reason, "snapshots have to lie beside what they are of")
     for name, source in stack.config.sources.items():
-        if source.catalog not in stack.databases:
+        if source.catalog not in stack.config.databases:
             line = _line(raw, ["sources", name, "catalog"])
             reason = f"{stack.file}:{line}: ops.sources.{name}.catalog: no database {source.catalog!r}"
-            raise UsageError(reason, nearest(source.catalog, list(stack.databases)))
+            raise UsageError(reason, nearest(source.catalog, list(stack.config.databases)))
 
 
 def _device(path: Path) -> int:

@@ -8,8 +8,12 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from sandbox import account
 from sandbox.errors import SandboxError
 
+# What belongs to one stack or one window, and must not come from the caller's environment.
+FOREIGN = ("DATABOX_", "DLT_INTERVAL_")
+ACCOUNT = ("MOTHERDUCK_DOUBLE", "MOTHERDUCK_TOKEN", "motherduck_token")
 QUIET = {
     "SODA_CORE_TELEMETRY_ENABLED": "false",
     "SQLMESH__DISABLE_ANONYMIZED_ANALYTICS": "1",
@@ -20,8 +24,9 @@ QUIET = {
 
 def environment(folder: Path, more: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment of a stack's commands: ours, without any setting that belongs to another stack or window."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("DATABOX_", "DLT_INTERVAL_"))}
-    return kept | QUIET | {"DAGSTER_HOME": str(folder / ".dagster")} | dict(more or {})
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN) and name not in ACCOUNT}
+    own = {"DAGSTER_HOME": str(folder / ".dagster")} | account.environment(folder)
+    return kept | QUIET | own | dict(more or {})
 
 
 def python(folder: Path, *arguments: str, more: Mapping[str, str] | None = None) -> str:

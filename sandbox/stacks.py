@@ -10,11 +10,11 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sandbox import build, cache, run
+from sandbox import account, build, cache, run
 from sandbox.api import server
 from sandbox.api import state as states
 from sandbox.breaks import locked
-from sandbox.errors import SandboxError, UsageError
+from sandbox.errors import SandboxError, UsageError, choose
 from sandbox.tree import copy_tree
 
 if TYPE_CHECKING:
@@ -50,6 +50,8 @@ def up(
     days: int | None = None,
     today: date | None = None,
     *,
+    backend: str | None = None,
+    plan: str | None = None,
     fresh: bool = False,
     serve: bool = True,
     validate: bool = True,
@@ -58,10 +60,13 @@ def up(
     """Make sure that a stack is in `folder`, with its API server running, and return it.
 
     A new stack has `days` days of data (default 45), the last one the day before `today`; `today` fixes the stack's
-    clock, without it the stack lives now. A stack that is there already is kept, unless `fresh`. `validate` compares a
-    new stack with the truth and verifies its contracts. Raises `UsageError` for a folder that is something else, or a
-    kept stack of other days; `SandboxError` when a stage fails.
+    clock, without it the stack lives now. `backend` says where its catalogs are: `local` files (default), or databases
+    of `motherduck`, in an account of its own with the given `plan` (default: business). A stack that is there already
+    is kept, unless `fresh`. `validate` compares a new stack with the truth and verifies its contracts. Raises
+    `UsageError` for a folder that is something else, or a kept stack of other days or another backend; `SandboxError`
+    when a stage fails.
     """
+    _check_backend(backend, plan)
     folder = Path(folder).expanduser().resolve()
     seconds: dict[str, float] = {}
 
@@ -69,12 +74,14 @@ def up(
         seconds[stage] = took
         told(stage, took)
 
-    kept = _is_kept(folder, days, today, fresh=fresh)
+    kept = _is_kept(folder, days, today, backend, plan, fresh=fresh)
     cached = False
     if not kept:
         wanted = build.Wanted(states.State(today or datetime.now(UTC).date(), _days(days)), pinned=today is not None)
         entry, cached = cache.entry(wanted, tell)
         _timed("copy", tell, lambda: copy(entry, folder))
+        if backend == account.MOTHERDUCK:
+            _timed("MotherDuck", tell, lambda: account.move(folder, plan or account.PLANS[0]))
     url = _timed("API server", tell, lambda: server.start(folder)) if serve else None
     if validate and not kept:
         _timed("truth", tell, lambda: _check_truth(folder))
@@ -109,6 +116,13 @@ def down(folder: Path | str = DEFAULT, *, remove: bool = False) -> bool:
     return stopped
 
 
+def environment(folder: Path | str = DEFAULT) -> dict[str, str]:
+    """What a process needs in its environment to reach the catalogs of a stack; nothing where these are local files."""
+    folder = Path(folder).expanduser().resolve()
+    states.read(folder)
+    return account.environment(folder)
+
+
 def truth(folder: Path | str = DEFAULT) -> list[Difference]:
     """Return every day on which a raw table or a mart is not what the sources say; empty means all is well."""
     from sandbox.truth.compare import differences
@@ -123,7 +137,18 @@ def _check_truth(folder: Path) -> None:
         raise SandboxError(f"the new stack is not true: {first.table} {', '.join(map(str, first.days[:3]))}")
 
 
-def _is_kept(folder: Path, days: int | None, today: date | None, *, fresh: bool) -> bool:
+def _check_backend(backend: str | None, plan: str | None) -> None:
+    if backend is not None:
+        choose(backend, account.BACKENDS, "backend")
+    if plan is not None:
+        choose(plan, account.PLANS, "plan")
+        if backend != account.MOTHERDUCK:
+            raise UsageError("--plan is for --backend=motherduck")
+
+
+def _is_kept(
+    folder: Path, days: int | None, today: date | None, backend: str | None, plan: str | None, *, fresh: bool
+) -> bool:
     """Whether the stack of `folder` stays; with `fresh` it is removed here."""
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return False
@@ -138,6 +163,10 @@ def _is_kept(folder: Path, days: int | None, today: date | None, *, fresh: bool)
     if (days or state.days, today or state.today) != (state.days, state.today):
         there = f"{state.days} days up to {state.today}"
         raise UsageError(f"{folder} already holds a stack of {there}; --fresh replaces it")
+    there, its_plan = account.backend(folder), account.plan(folder)
+    if backend not in (None, there) or plan not in (None, its_plan):
+        more = f" (plan {its_plan})" if its_plan else ""
+        raise UsageError(f"{folder} already holds a stack on {there}{more}; --fresh replaces it")
     return True
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from ops_tasks.durations import told
 from ops_tasks.errors import Refused
@@ -21,8 +20,6 @@ THROW_AWAY = ".ops-throw-away-copy"
 TASK = "guard.override"
 # What another process writes while its clock and the snapshot's differ a little is not taken for the future.
 SKEW = timedelta(minutes=5)
-# A snapshot's time is that of its manifest, written when its files are free again.
-MARGIN = timedelta(seconds=5)
 
 
 class Unprotected(Refused):
@@ -79,34 +76,10 @@ def standing(stack: Stack, max_age: timedelta, now: datetime) -> Snapshot:
         )
     if gone := _incomplete(newest):
         raise Unprotected(f"snapshot {newest.name} is damaged: {gone} is missing or has another size", way)
-    if changed := changed_since(stack, newest):
+    if changed := snapshots.changed_since(stack, newest):
         files = ", ".join(changed[:3]) + (f" and {len(changed) - 3} more" if len(changed) > 3 else "")
         raise Unprotected(f"{files} changed after the newest verified snapshot, {newest.name}", way)
     return newest
-
-
-def changed_since(stack: Stack, taken: Snapshot) -> list[str]:
-    """Databases and WALs (relative to the root) that are not what the snapshot holds.
-
-    By their sizes and times first, which cost nothing; where those are not older than the snapshot (a copy that keeps
-    its age has a later change of status), by their hashes, in another process: closing a descriptor here would drop
-    DuckDB's lock on the file. A snapshot from the future says nothing by its time.
-    """
-    held = {entry["path"]: entry["sha256"] for entry in taken.manifest["files"]}
-    sizes = {entry["path"]: entry["size"] for entry in taken.manifest["files"]}
-    trusted = (taken.created_at - MARGIN).timestamp() if taken.created_at <= datetime.now(UTC) else 0.0
-    live = [path for path in stack.duckdb_files if path.exists()]
-    wals = [wal for path in live if (wal := path.with_name(f"{path.name}.wal")).exists() and wal.stat().st_size]
-    names = [stack.relative(path) for path in (*live, *wals)]
-    gone = [name for name in taken.manifest["databases"] if name in held and name not in names]
-    files = {name: stack.root / name for name in names}
-    later = [
-        name for name, file in files.items() if _touched(file) >= trusted or sizes.get(name) != file.stat().st_size
-    ]
-    if not later:
-        return gone
-    stamps = snapshots.stamps(stack)
-    return sorted([*gone, *(name for name in later if stamps.get(name) != held.get(name))])
 
 
 def _none(stack: Stack, found: list[Snapshot]) -> str:
@@ -124,11 +97,6 @@ def _incomplete(taken: Snapshot) -> str:
         if not file.is_file() or file.stat().st_size != entry["size"]:
             return str(entry["path"])
     return ""
-
-
-def _touched(path: Path) -> float:
-    told = path.stat()
-    return max(told.st_mtime, told.st_ctime)
 
 
 def _own_operation(stack: Stack) -> Record | None:

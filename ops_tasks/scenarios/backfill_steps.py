@@ -14,8 +14,8 @@ from ops_tasks.operation.plan import Result, Run
 from ops_tasks.scenarios.backfill_facts import Facts, Reload
 from ops_tasks.scenarios.gate import from_worker, judge_source
 from ops_tasks.scenarios.window import Window
-from ops_tasks.stack import Stack
-from ops_tasks.systems import snapshots
+from ops_tasks.stack import MD, Stack
+from ops_tasks.systems import backends, snapshots
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.load import argv, python_path, window_env
 from ops_tasks.systems.worker import require
@@ -45,7 +45,6 @@ def snapshot(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 
 def before(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Measure the snapshot's copies: exactly what will be put back, and no lock on the live files."""
-    copies = snapshots.databases_in(stack, snapshots.folder_of(stack, found.snapshot))
     hands = crew.on(run.log, run.held)
     if any(reload.in_place for reload in found.reloads):
         # A loader in place wants the files to itself, and a file that is put back wants a SQLMesh that never saw it.
@@ -55,7 +54,8 @@ def before(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
         hands.warm("sqlmesh", cwd=stack.project)
         project = stack.config.sqlmesh
         hands.send("sqlmesh", "prepare", project=str(stack.project), gateway=project.gateway)
-    return measure(found, hands, run, copies, BEFORE)
+    with snapshots.copies(stack, found.snapshot, hands) as copies:
+        return measure(found, hands, run, copies, BEFORE)
 
 
 def measure(found: Facts, hands: Crew, run: Run, databases: dict[str, str], name: str) -> Result:
@@ -123,24 +123,25 @@ def _load_in_place(stack: Stack, found: Facts, reload: Reload, hands: Crew, run:
     The raw file and dlt's working state are the snapshot's again afterwards, so that the loaded file is judged and
     exchanged like any other staged load, and no cursor has moved.
     """
-    raw = stack.databases[reload.catalog]
+    raw = stack.catalogs[reload.catalog]
+    name = raw if stack.remote else stack.relative(stack.databases[reload.catalog])
     pipeline = stack.pipeline_dir(reload.source)
-    only = [stack.relative(raw)] + ([stack.relative(pipeline)] if pipeline is not None else [])
+    only = [name] + ([stack.relative(pipeline)] if pipeline is not None else [])
     loaded = run.folder / LOADED / reload.source
     _reset(stack, found, hands, run, run.folder / DISCARDED, only)
     for leftover in (loaded, run.folder / DISCARDED):  # of an earlier try, gone only once the set is back
         shutil.rmtree(leftover, ignore_errors=True)
     dated = [asdict(table) for table in reload.dated]
-    hands.call("duck", "raw:delete", raw=str(raw), dataset=reload.dataset, tables=dated, **_days(found))
-    name = warm_load(stack, reload.source, found.window, hands)
+    hands.call("duck", "raw:delete", raw=raw, dataset=reload.dataset, tables=dated, **_days(found))
+    worker = warm_load(stack, reload.source, found.window, hands)
     command = argv(stack.source(reload.source).load.command or ())
-    hands.call(name, "run", run.say, command=command, cwd=str(stack.root))
-    hands.dismiss(name)
+    hands.call(worker, "run", run.say, command=command, cwd=str(stack.root))
+    hands.dismiss(worker)
+    staging = backends.of(stack).set_aside(reload.catalog, loaded, hands)
     _reset(stack, found, hands, run, loaded, only)
-    staging = loaded / stack.relative(raw)
-    if not staging.is_file():
-        raise StepFailed(f"the load of {reload.source} left {raw.name} as it was")
-    return {"staging": str(staging.relative_to(run.folder))}
+    if not staging.startswith(MD) and not Path(staging).is_file():
+        raise StepFailed(f"the load of {reload.source} left {Path(staging).name} as it was")
+    return {"staging": staging if staging.startswith(MD) else str(Path(staging).relative_to(run.folder))}
 
 
 def _reset(stack: Stack, found: Facts, hands: Crew, run: Run, aside: Path, only: list[str]) -> None:
@@ -184,10 +185,11 @@ def exchange(stack: Stack, found: Facts, reload: Reload, crew: Crew, run: Run) -
 
 
 def _pair(stack: Stack, found: Facts, reload: Reload, run: Run) -> dict[str, Any]:
-    """The live and the staged file of a source, in the words of `raw_worker`."""
+    """The live and the staged tables of a source, in the words of `raw_worker`."""
+    staging = str(run.results[f"load {reload.source}"]["staging"])
     return {
-        "raw": str(stack.databases[reload.catalog]),
-        "staging": str(run.folder / str(run.results[f"load {reload.source}"]["staging"])),
+        "raw": stack.catalogs[reload.catalog],
+        "staging": staging if staging.startswith(MD) else str(run.folder / staging),
         "dataset": reload.dataset,
         "tables": [asdict(table) for table in reload.dated],
         **_days(found),
@@ -223,7 +225,9 @@ def restate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 
 def seal(stack: Stack, crew: Crew, run: Run) -> Result:
     """Write down the hash of every file, so that a later rollback knows whether anything has changed since."""
-    stamps = snapshots.stamps(stack, crew.on(run.log, run.held))
+    hands = crew.on(run.log, run.held)
+    stamps = snapshots.stamps(stack, hands)
+    backends.of(stack).tidy(run.operation, hands)
     clear(run.folder)
     return {"stamps": stamps}
 

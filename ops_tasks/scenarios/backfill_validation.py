@@ -28,7 +28,7 @@ def audits_passed(_run: Run, result: Result) -> None:
 
 def compared(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Measure again, compare with before, and raise when anything changed that had no right to."""
-    databases = {name: str(path) for name, path in stack.databases.items()}
+    databases = stack.catalogs
     hands = crew.on(run.log, run.held)
     if found.contracts:
         _begin_verify(stack, found.contracts, found, hands, databases)
@@ -53,21 +53,21 @@ def _lost_keys(stack: Stack, found: Facts, hands: Crew, run: Run, databases: dic
     keepers = [asdict(t) for t in found.measured if t.keys and t.name in found.roles and found.roles[t.name].keeps_rows]
     if not keepers:
         return {}
-    copies = snapshots.databases_in(stack, snapshots.folder_of(stack, found.snapshot))
-    asked = {"before": copies, "after": databases, "tables": keepers}
-    return cast("dict[str, int]", hands.call("duck", "keys:lost", run.say, **asked))
+    with snapshots.copies(stack, found.snapshot, hands) as copies:
+        asked = {"before": copies, "after": databases, "tables": keepers}
+        return cast("dict[str, int]", hands.call("duck", "keys:lost", run.say, **asked))
 
 
 def contracts(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Verify the contracts of every restated model; those that fail are also tried on the snapshot."""
-    databases = {name: str(path) for name, path in stack.databases.items()}
+    databases = stack.catalogs
     hands = crew.on(run.log, run.held)
     verdicts = _verify(stack, found.contracts, found, hands, run, databases)
     failed = tuple(file for file, verdict in zip(found.contracts, verdicts, strict=True) if not verdict["passed"])
     earlier: list[dict[str, Any]] = []
     if failed:
-        copies = snapshots.databases_in(stack, snapshots.folder_of(stack, found.snapshot))
-        earlier = _verify(stack, failed, found, hands, run, copies)
+        with snapshots.copies(stack, found.snapshot, hands) as copies:
+            earlier = _verify(stack, failed, found, hands, run, copies)
     return {"contracts": verdicts, "failed_before": [v["dataset"] for v in earlier if not v["passed"]]}
 
 

@@ -56,11 +56,11 @@ def examine(stack: Stack, hands: Crew) -> tuple[FileHealth, ...]:
 
 def roles(stack: Stack, path: Path) -> tuple[str, ...]:
     """What a file holds: raw data of a source, SQLMesh's state, or (everything else) marts."""
-    raw = {stack.databases[source.catalog] for source in stack.config.sources.values()}
+    raw = {stack.databases.get(source.catalog) for source in stack.config.sources.values()}
     found = ["raw"] if path in raw else []
     if path == stack.state_file:
         found.append("state")
-    if path == main_file(stack) or (not found and path in stack.databases.values()):
+    if not stack.remote and path == main_file(stack) or (not found and path in stack.databases.values()):
         found.append("marts")
         if stack.state_file is None:
             found.append("state")

@@ -37,7 +37,7 @@ def load(stack: Stack, name: str, say: Say, *, env: Mapping[str, str] | None = N
                 pipeline=source.pipeline or name,
                 dataset=source.dataset,
                 tables=list(source.tables),
-                staging=str(stack.databases[source.catalog]),
+                staging=stack.catalogs[source.catalog],
                 pipelines_dir=str(stack.root / stack.config.dlt.pipelines_dir),
             ),
         )

@@ -17,7 +17,7 @@ class Observer:
         require("sqlmesh", "sqlmesh")
         self.stack = stack
         self._crew = crew
-        self._databases = {name: str(path) for name, path in stack.databases.items()}
+        self._databases = stack.catalogs
         sqlmesh = stack.config.sqlmesh
         self._project: dict[str, Any] = {
             "project": str(stack.project),

@@ -135,7 +135,7 @@ def loads(stack: Stack, hands: Crew, _say: Say) -> Line:
     folders = {name: str(folder) for name in datasets if (folder := stack.pipeline_dir(name)) is not None}
     hands.warm("dlt_health")
     hands.call("dlt_health", "duck:be_polite")
-    databases = {name: str(path) for name, path in stack.databases.items()}
+    databases = stack.catalogs
     told = hands.call("dlt_health", "loads", databases=databases, datasets=datasets, folders=folders)
     symptoms: list[Symptom] = []
     for name, one in told.items():
@@ -196,9 +196,9 @@ def deep(stack: Stack, hands: Crew, say: Say) -> Line:
     """Read every value of every table."""
     hands.warm("duck")
     hands.call("duck", "be_polite")
-    unread = hands.call("duck", "full_scan", say, databases={name: str(path) for name, path in stack.databases.items()})
+    unread = hands.call("duck", "full_scan", say, databases=stack.catalogs)
     symptoms = tuple(Symptom("bit-rot", text.split(":")[0], text, "invoke ops.rebuild") for text in unread)
-    return Line("deep", f"{len(stack.databases)} databases read", symptoms)
+    return Line("deep", f"{len(stack.catalogs)} databases read", symptoms)
 
 
 def _file(file: FileHealth) -> Line:

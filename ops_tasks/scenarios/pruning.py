@@ -75,10 +75,9 @@ def plan_prune(stack: Stack, policy: Policy) -> Prune:
 
 def prune(stack: Stack, planned: Prune) -> None:
     """Remove what nothing keeps, one after the other; what an earlier removal has left goes first, it has the names."""
-    for folder in planned.leftovers:
+    for folder in (*planned.leftovers, *(snapshots.folder_of(stack, name) for name in planned.going)):
+        snapshots.give_up(stack, folder)
         retention.remove(folder)
-    for name in planned.going:
-        retention.remove(snapshots.folder_of(stack, name))
 
 
 def _own(record: Record) -> list[str]:

@@ -14,6 +14,7 @@ from ops_tasks.scenarios import recovery
 from ops_tasks.scenarios.file_health import FileHealth
 from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Keep, Look, Options
+from ops_tasks.scenarios.scratch import refuse_remote
 from ops_tasks.scenarios.undo import Undo, plan_undo
 from ops_tasks.scenarios.verify import project
 from ops_tasks.stack import Stack
@@ -45,6 +46,7 @@ def diagnose(
 
     Raises `Busy` for a file that somebody else holds, `Refused` when nothing is broken and nothing is to be loaded.
     """
+    refuse_remote(stack, "a rebuild")
     for file in seen:
         if health.LOCK in file.causes:
             raise Busy(f"{file.path}: {file.evidence[file.causes.index(health.LOCK)]}", "let it finish, or stop it")

@@ -71,12 +71,12 @@ def keep(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     hands = crew.on(run.log, run.held)
     kept: dict[str, int] = {}
     for number, name in enumerate(sorted({one.snapshot for one in found.keeps})):
-        folder = snapshots.folder_of(stack, name)
         tables = {one.name: one.table for one in found.keeps if one.snapshot == name}
         target = str(run.folder / f"{number}-{HISTORY}")
         catalogs = {table.split(".")[0] for table in tables.values()}
-        databases = {n: path for n, path in snapshots.databases_in(stack, folder).items() if n in catalogs}
-        kept |= hands.call("history", "keep", run.say, databases=databases, tables=tables, target=target)
+        with snapshots.copies(stack, name, hands) as copies:
+            databases = {catalog: where for catalog, where in copies.items() if catalog in catalogs}
+            kept |= hands.call("history", "keep", run.say, databases=databases, tables=tables, target=target)
     return {"rows": kept}
 
 
@@ -161,7 +161,7 @@ def manifest(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
         files = None if one.only is None else set(one.only)
         catalogs = {n for n, path in stack.databases.items() if files is None or stack.relative(path) in files}
         wanted |= {name: count for name, count in rows.items() if name.split(".")[0] in catalogs}
-    databases = {name: str(path) for name, path in stack.databases.items() if path.is_file()}
+    databases = stack.readable
     described = crew.on(run.log, run.held).call(
         "duck", "describe", databases=databases, state=None, environment=stack.config.sqlmesh.environment
     )
@@ -199,7 +199,7 @@ def clear(folder: Path) -> None:
 def reach(stack: Stack, models: Iterable[mending.Model], hands: Crew) -> dict[str, str | None]:
     """Model -> the first day that all of the dated raw tables below it have."""
     dated = {name: (name.strip('"').split('"."'), [column]) for name, column in dated_raw(stack).items()}
-    databases = {name: str(path) for name, path in stack.databases.items() if path.is_file()}
+    databases = stack.readable
     first = hands.call("duck", "reach", databases=databases, tables=dated)
     found: dict[str, str | None] = {}
     for model in models:
@@ -227,7 +227,7 @@ def _seeds(found: Facts, models: tuple[mending.Model, ...], run: Run) -> tuple[l
 
 
 def _look(stack: Stack, hands: Crew, asked: dict[str, tuple[str, str | None]]) -> dict[str, Any]:
-    databases = {name: str(path) for name, path in stack.databases.items() if path.is_file()}
+    databases = stack.readable
     return cast("dict[str, Any]", hands.call("history", "look", databases=databases, tables=asked))
 
 

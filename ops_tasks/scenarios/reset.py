@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops_tasks.scenarios.scratch import refuse_remote
 from ops_tasks.stack import Stack
 from ops_tasks.systems.snapshots import set_bytes
 
@@ -27,6 +28,7 @@ def plan_reset(stack: Stack) -> Reset:
 
     dlt's working state goes along: with its cursors a load into an empty database would bring only what is new.
     """
+    refuse_remote(stack, "moving every database away")
     files = [name for path in stack.duckdb_files for name in (path, path.with_name(f"{path.name}.wal"))]
     paths = tuple(stack.relative(path) for path in (*files, *stack.folders) if path.exists())
     stamp = stack.now().strftime("%Y%m%dT%H%M%S")

@@ -24,6 +24,7 @@ def bare(stack: Stack, prefix: str, need: int) -> Generator[Stack]:
 
     Raises `Refused` where there is no room for `need` bytes, `UsageError` for a stack that cannot be moved.
     """
+    refuse_remote(stack, "a rehearsal on a copy")
     _check_movable(stack)
     free = snapshots.free_bytes(stack)
     if need > free:
@@ -49,6 +50,13 @@ def moved(stack: Stack, copy: Stack) -> dict[str, str]:
         for name, value in os.environ.items()
         if value == here or f"{here}/" in value or value.startswith(f"{here}{os.pathsep}")
     }
+
+
+def refuse_remote(stack: Stack, what: str) -> None:
+    """Raise `Refused` for what only files can do: a copied project would still mean the one MotherDuck database."""
+    if stack.remote:
+        way_out = "DATABOX_BACKEND=local for a local stack; at MotherDuck: invoke ops.restore --at=TIME --plan"
+        raise Refused(f"{what} needs a stack of local files, and these catalogs are MotherDuck's", way_out)
 
 
 def _copy_rest(stack: Stack, root: Path, state_set: set[str]) -> None:

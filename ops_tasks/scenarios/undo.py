@@ -12,7 +12,7 @@ from ops_tasks.errors import Refused, StepFailed, Stopped
 from ops_tasks.operation.journal import Journal, Record, new_id
 from ops_tasks.operation.runner import deaf
 from ops_tasks.stack import Stack
-from ops_tasks.systems import snapshots
+from ops_tasks.systems import backends, snapshots
 from ops_tasks.systems.secrets import redact
 
 SLACK = timedelta(seconds=5)
@@ -74,15 +74,7 @@ def later_changes(stack: Stack, record: Record) -> list[str]:
         return sorted(path for path in {*sealed, *now} if sealed.get(path) != now.get(path))
     if record.rollback_begun:  # its own files are half back: there is no way but on
         return []
-    until = (record.last_at + SLACK).timestamp()
-    files = [name for path in stack.duckdb_files for name in (path, path.with_name(f"{path.name}.wal"))]
-    files += [file for folder in stack.folders for file in sorted(folder.rglob("*")) if file.is_file()]
-    return [stack.relative(path) for path in files if path.exists() and _touched(path) > until]
-
-
-def _touched(path: Path) -> float:
-    told = path.stat()
-    return max(told.st_mtime, told.st_ctime)
+    return backends.of(stack).written_after(record.last_at + SLACK)
 
 
 def keep_later(stack: Stack, record: Record, say: Callable[[str], None], held: tuple[int, ...]) -> str:

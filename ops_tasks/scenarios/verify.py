@@ -43,13 +43,13 @@ def contracts(
     *,
     environment: str | None = None,
     freshness: bool | None = None,
-    databases: Mapping[str, Path] | None = None,
+    databases: Mapping[str, str] | None = None,
     shared: Worker | None = None,
 ) -> Verdict:
     """Verify every Soda contract, against prod or against the schemas of a development environment.
 
-    `freshness` runs the freshness checks alone (True), or all others (False). `databases` are other files for the same
-    catalogs.
+    `freshness` runs the freshness checks alone (True), or all others (False). `databases` are others for the same
+    catalogs: catalog -> what DuckDB attaches.
     """
     section = stack.config.contracts
     if section is None:
@@ -73,7 +73,7 @@ def contracts(
                 "check",
                 say,
                 contract_files=[str(file) for file in files],
-                databases={key: str(path) for key, path in (databases or stack.databases).items()},
+                databases=dict(databases or stack.catalogs),
                 data_source=section.data_source,
                 main_catalog=main_catalog(stack),
                 now=fixed_now(stack),
@@ -185,7 +185,7 @@ def contract_files(stack: Stack) -> list[Path]:
 
 def main_catalog(stack: Stack) -> str:
     """The catalog that contracts speak of: the one named like their data source, else the first."""
-    names = list(stack.databases)
+    names = list(stack.catalogs)
     source = stack.config.contracts.data_source if stack.config.contracts else ""
     return source if source in names else names[0]
 

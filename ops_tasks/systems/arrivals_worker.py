@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ops_tasks.systems.attaching_worker import MD
 from ops_tasks.systems.duck_worker import attached
 from ops_tasks.systems.sql import ident
 
 
 def loads(raw: str, dataset: str) -> list[str]:
     """Every load id of a dataset; none where there is no such database or dataset."""
-    if not Path(raw).is_file():
+    if not _there(raw):
         return []
-    with attached({"raw": raw}) as connection:
+    with attached({_name(raw): raw}) as connection:
         there = connection.execute(
-            "SELECT 1 FROM duckdb_tables() "
-            "WHERE database_name = 'raw' AND schema_name = ? AND table_name = '_dlt_loads'",
-            [dataset],
+            "SELECT 1 FROM duckdb_tables() WHERE database_name = ? AND schema_name = ? AND table_name = '_dlt_loads'",
+            [_name(raw), dataset],
         ).fetchall()
         if not there:
             return []
@@ -26,19 +26,28 @@ def loads(raw: str, dataset: str) -> list[str]:
 
 def brought(raw: str, dataset: str, tables: list[str], known: list[str]) -> dict[str, int]:
     """Table -> rows that came (or came again) with a load that is not among `known`."""
-    if not Path(raw).is_file():
+    if not _there(raw):
         return dict.fromkeys(tables, 0)
     found: dict[str, int] = {}
-    with attached({"raw": raw}) as connection:
+    with attached({_name(raw): raw}) as connection:
         for table in tables:
             columns = connection.execute(
                 "SELECT column_name FROM duckdb_columns() "
-                "WHERE database_name = 'raw' AND schema_name = ? AND table_name = ?",
-                [dataset, table],
+                "WHERE database_name = ? AND schema_name = ? AND table_name = ?",
+                [_name(raw), dataset, table],
             ).fetchall()
             found[table] = 0
             if ("_dlt_load_id",) in columns:
-                where = ident("raw", dataset, table)
+                where = ident(_name(raw), dataset, table)
                 counted = f"SELECT count(*) FROM {where} WHERE NOT list_contains(CAST(? AS VARCHAR[]), _dlt_load_id)"
                 found[table] = int(connection.execute(counted, [known]).fetchall()[0][0])
     return found
+
+
+def _there(raw: str) -> bool:
+    return raw.startswith(MD) or Path(raw).is_file()
+
+
+def _name(raw: str) -> str:
+    """What it is attached as: MotherDuck's databases have no names but their own."""
+    return raw.removeprefix(MD) if raw.startswith(MD) else "raw"

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 import duckdb
 
 from ops_tasks.errors import Busy
-from ops_tasks.systems.duck_worker import _tables as tables_of  # pyright: ignore[reportPrivateUsage]
+from ops_tasks.systems.attaching_worker import base_tables as tables_of
 from ops_tasks.systems.duck_worker import attached
 from ops_tasks.systems.sql import ident, literal
 

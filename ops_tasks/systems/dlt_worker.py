@@ -11,6 +11,7 @@ import dlt
 from dlt.extract.source import DltSource
 
 from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.systems.attaching_worker import MD
 from ops_tasks.systems.worker_main import progress
 
 
@@ -23,7 +24,7 @@ def stage(
     staging: str,
     pipelines_dir: str,
 ) -> dict[str, Any]:
-    """Load the resources behind `tables` into the DuckDB file `staging`, under dlt working state of their own.
+    """Load the resources behind `tables` into `staging` (a DuckDB file, `md:database`), with a working state apart.
 
     `factory` is `module:function` and returns a dlt source without arguments; the window comes from the environment.
     The live pipeline's state and cursors are never read or written. Returns the rows per table that dlt reports.
@@ -35,7 +36,7 @@ def stage(
     progress(f"loading {', '.join(wanted)}")
     run = dlt.pipeline(
         pipeline_name=pipeline,
-        destination=dlt.destinations.duckdb(staging),
+        destination=_destination(staging),
         dataset_name=dataset,
         pipelines_dir=pipelines_dir,
     )
@@ -45,6 +46,13 @@ def stage(
     normalized = trace.last_normalize_info if trace else None
     rows = normalized.row_counts if normalized else {}
     return {"rows": {table: count for table, count in rows.items() if not table.startswith("_dlt")}}
+
+
+def _destination(where: str) -> Any:
+    """A file, or a MotherDuck database: its token comes from the environment, and from nowhere else."""
+    if where.startswith(MD):
+        return dlt.destinations.motherduck(credentials=where)
+    return dlt.destinations.duckdb(where)
 
 
 def _source(function: str, python_path: list[str]) -> DltSource:

@@ -6,13 +6,13 @@ import json
 import os
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, TypedDict
 
 import duckdb
 
-from ops_tasks.errors import Busy, StepFailed, UsageError
-from ops_tasks.systems.sql import day_of, ident, literal
+from ops_tasks.errors import StepFailed
+from ops_tasks.systems.attaching_worker import attach, base_tables, files
+from ops_tasks.systems.sql import day_of, ident
 
 INEXACT = {"DOUBLE", "FLOAT"}
 
@@ -65,24 +65,16 @@ def forgo_locks(*paths: str) -> None:
 
 @contextmanager
 def attached(databases: Mapping[str, str]) -> Generator[duckdb.DuckDBPyConnection]:
-    """Open every database read-only under its catalog name, times in UTC.
+    """Open every database (catalog name -> path or `md:database`) read-only under its catalog name, times in UTC.
 
     Views made by SQLMesh on DuckDB 1.5 name their catalog, so a copy must be attached under the original's name.
     """
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        for name, path in databases.items():
-            if not Path(path).is_file():
-                raise UsageError(f"{path} does not exist")
-            try:
-                connection.execute(f"ATTACH {literal(path)} AS {ident(name)} (READ_ONLY)")
-            except duckdb.IOException as error:
-                if "Could not set lock" in str(error):
-                    raise Busy(str(error).splitlines()[0], "stop that process and try again") from None
-                raise
+        attach(connection, databases)
         if _polite:
-            forgo_locks(*databases.values())
+            forgo_locks(*files(databases))
         yield connection
     finally:
         connection.close()
@@ -98,7 +90,7 @@ class Catalog(TypedDict):
 def catalog(databases: dict[str, str]) -> Catalog:
     """Return what all databases hold."""
     with attached(databases) as connection:
-        return Catalog(columns=_columns(connection), tables=[".".join(name) for name in _tables(connection)])
+        return Catalog(columns=_columns(connection), tables=[".".join(name) for name in base_tables(connection)])
 
 
 def dlt_schemas(databases: dict[str, str], datasets: dict[str, tuple[str, str]]) -> dict[str, dict[str, Any]]:
@@ -163,7 +155,7 @@ def describe(databases: dict[str, str], state: str | None, environment: str) -> 
     with attached(databases) as connection:
         rows = {
             ".".join(name): connection.execute(f"SELECT count(*) FROM {ident(*name)}").fetchall()[0][0]
-            for name in _tables(connection)
+            for name in base_tables(connection)
         }
     described: dict[str, Any] = {"rows": rows, "duckdb": duckdb.__version__}
     if state is not None:
@@ -186,19 +178,12 @@ def full_scan(databases: dict[str, str]) -> list[str]:
 
 def _unreadable(connection: duckdb.DuckDBPyConnection) -> list[str]:
     problems: list[str] = []
-    for name in _tables(connection):
+    for name in base_tables(connection):
         try:
             connection.execute(f"SELECT sum(hash(t)) FROM {ident(*name)} t").fetchall()
         except duckdb.Error as error:
             problems.append(f"{'.'.join(name)}: {str(error).splitlines()[0]}")
     return problems
-
-
-def _tables(connection: duckdb.DuckDBPyConnection) -> list[tuple[str, str, str]]:
-    return connection.execute(
-        "SELECT database_name, schema_name, table_name FROM duckdb_tables() "
-        "WHERE NOT internal AND database_name NOT IN ('memory', 'system', 'temp')"
-    ).fetchall()
 
 
 def _columns(connection: duckdb.DuckDBPyConnection) -> dict[str, dict[str, str]]:

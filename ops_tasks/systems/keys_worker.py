@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TypedDict
 
 import duckdb
 
-from ops_tasks.systems.sql import ident, literal
+from ops_tasks.systems.attaching_worker import attach, detach
+from ops_tasks.systems.sql import ident
 
 
 class Keyed(TypedDict):
@@ -21,19 +21,19 @@ class Keyed(TypedDict):
 
 
 def lost(before: dict[str, str], after: dict[str, str], tables: list[Keyed]) -> dict[str, int]:
-    """Return table -> how many keys of `before` are not in `after`; both are catalog -> file, opened read-only.
+    """Return table -> how many keys of `before` are not in `after`; both are catalog -> path or `md:database`.
 
     Views made by SQLMesh on DuckDB 1.5 name their catalog, so that the same names are attached one after the other.
     """
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        _attach(connection, before)
+        attach(connection, before)
         for number, table in enumerate(tables):
             connection.execute(f"CREATE TEMP TABLE keys_{number} AS SELECT DISTINCT {_keys(table)}")
         for name in before:
-            connection.execute(f"DETACH {ident(name)}")
-        _attach(connection, after)
+            detach(connection, name)
+        attach(connection, after)
         return {
             table["name"]: connection.execute(
                 f"SELECT count(*) FROM (FROM temp.keys_{number} EXCEPT SELECT {_keys(table)})"
@@ -42,11 +42,6 @@ def lost(before: dict[str, str], after: dict[str, str], tables: list[Keyed]) -> 
         }
     finally:
         connection.close()
-
-
-def _attach(connection: duckdb.DuckDBPyConnection, databases: Mapping[str, str]) -> None:
-    for name, path in databases.items():
-        connection.execute(f"ATTACH {literal(path)} AS {ident(name)} (READ_ONLY)")
 
 
 def _keys(table: Keyed) -> str:

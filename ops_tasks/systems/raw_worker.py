@@ -7,12 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
 import duckdb
 
 from ops_tasks.errors import StepFailed
+from ops_tasks.systems.attaching_worker import MD
 from ops_tasks.systems.sql import day_of, ident, literal
 
 
@@ -35,10 +37,10 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
     `children`: child table -> rows of the window, live and staged.
     """
     found: dict[str, Any] = {}
-    with _pair(raw, staging, read_only=True) as connection:
+    with _pair(raw, staging, read_only=True) as pair:
         for dated in tables:
-            live = _types(connection, "raw", dataset, dated["table"])
-            fresh = _types(connection, "staging", dataset, dated["table"])
+            live = _types(pair, pair.raw, dataset, dated["table"])
+            fresh = _types(pair, pair.staging, dataset, dated["table"])
             if not fresh:
                 found[dated["table"]] = {
                     "days": {},
@@ -52,10 +54,10 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
                 }
                 continue
             day = _day(dated, fresh)
-            where = ident("staging", dataset, dated["table"])
-            rows = connection.execute(f"SELECT {day}, count(*) FROM {where} GROUP BY 1 ORDER BY 1").fetchall()
+            where = ident(pair.staging, dataset, dated["table"])
+            rows = pair.connection.execute(f"SELECT {day}, count(*) FROM {where} GROUP BY 1 ORDER BY 1").fetchall()
             inside = {str(d): n for d, n in rows if d is not None and start <= str(d) <= end}
-            moved, clashes = _moved(connection, dataset, dated, _day(dated, live), day, (start, end))
+            moved, clashes = _moved(pair, dataset, dated, _day(dated, live), day, (start, end))
             found[dated["table"]] = {
                 "days": inside,
                 "outside": sum(n for d, n in rows if d is not None and not start <= str(d) <= end),
@@ -63,11 +65,11 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
                 "moved": moved,
                 "clashes": clashes,
                 "repeated": [
-                    _repeated(connection, "raw", dataset, dated, _day(dated, live), (start, end)),
-                    _repeated(connection, "staging", dataset, dated, day, (start, end)),
+                    _repeated(pair, pair.raw, dataset, dated, _day(dated, live), (start, end)),
+                    _repeated(pair, pair.staging, dataset, dated, day, (start, end)),
                 ],
-                "new_columns": _new_columns(connection, dataset, dated),
-                "children": _children(connection, dataset, dated, day, (start, end)),
+                "new_columns": _new_columns(pair, dataset, dated),
+                "children": _children(pair, dataset, dated, day, (start, end)),
             }
     return found
 
@@ -78,47 +80,62 @@ def swap(raw: str, staging: str, dataset: str, tables: list[Dated], start: str, 
     Returns table -> `{deleted, inserted}`.
     """
     done: dict[str, Any] = {}
-    with _pair(raw, staging, read_only=False) as connection:
-        connection.execute("BEGIN TRANSACTION")
+    with _pair(raw, staging) as pair:
+        pair.connection.execute("BEGIN TRANSACTION")
         for dated in tables:
-            done |= _delete(connection, dataset, dated, start, end)
-            for table, inserted in _insert(connection, dataset, dated, start, end).items():
+            done |= _delete(pair, dataset, dated, start, end)
+            for table, inserted in _insert(pair, dataset, dated, start, end).items():
                 done[table]["inserted"] = inserted
-        _lineage(connection, dataset)
-        connection.execute("COMMIT")
+        _lineage(pair, dataset)
+        pair.connection.execute("COMMIT")
     return done
 
 
 def delete(raw: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
     """Delete the window's rows, children along: for a loader that can only load into the live tables."""
     done: dict[str, Any] = {}
-    with _pair(raw, None, read_only=False) as connection:
-        connection.execute("BEGIN TRANSACTION")
+    with _pair(raw, None) as pair:
+        pair.connection.execute("BEGIN TRANSACTION")
         for dated in tables:
-            done |= _delete(connection, dataset, dated, start, end)
-        connection.execute("COMMIT")
+            done |= _delete(pair, dataset, dated, start, end)
+        pair.connection.execute("COMMIT")
     return done
 
 
+@dataclass(frozen=True)
+class Pair:
+    """A connection with both databases attached, and what they are called there: MotherDuck's have their own names."""
+
+    connection: duckdb.DuckDBPyConnection
+    raw: str
+    staging: str
+
+
 @contextmanager
-def _pair(raw: str, staging: str | None, *, read_only: bool) -> Generator[duckdb.DuckDBPyConnection]:
-    for path in filter(None, (raw, staging)):
-        if not Path(path).is_file():
-            raise StepFailed(f"{path} does not exist")
+def _pair(raw: str, staging: str | None, *, read_only: bool = False) -> Generator[Pair]:
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute(f"ATTACH {literal(raw)} AS raw {'(READ_ONLY)' if read_only else ''}")
-        if staging is not None:
-            connection.execute(f"ATTACH {literal(staging)} AS staging (READ_ONLY)")
-        yield connection
+        live = _attached(connection, raw, "raw", read_only=read_only)
+        fresh = "" if staging is None else _attached(connection, staging, "staging", read_only=True)
+        yield Pair(connection, live, fresh)
     finally:
         connection.close()
 
 
-def _types(connection: duckdb.DuckDBPyConnection, catalog: str, dataset: str, table: str) -> dict[str, str]:
+def _attached(connection: duckdb.DuckDBPyConnection, where: str, name: str, *, read_only: bool) -> str:
+    if where.startswith(MD):
+        connection.execute(f"ATTACH {literal(where)}")
+        return where.removeprefix(MD)
+    if not Path(where).is_file():
+        raise StepFailed(f"{where} does not exist")
+    connection.execute(f"ATTACH {literal(where)} AS {name} {'(READ_ONLY)' if read_only else ''}")
+    return name
+
+
+def _types(pair: Pair, catalog: str, dataset: str, table: str) -> dict[str, str]:
     return dict(
-        connection.execute(
+        pair.connection.execute(
             "SELECT column_name, data_type FROM duckdb_columns() "
             "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
             [catalog, dataset, table],
@@ -150,46 +167,44 @@ def _condition(dataset: str, dated: Dated, catalog: str, table: str, day: str) -
     return f"_dlt_parent_id IN ({_rows(dataset, dated, catalog, dict(dated['children'])[table], day)})"
 
 
-def _delete(
-    connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, start: str, end: str
-) -> dict[str, dict[str, int]]:
-    day = _day(dated, _types(connection, "raw", dataset, dated["table"]))
+def _delete(pair: Pair, dataset: str, dated: Dated, start: str, end: str) -> dict[str, dict[str, int]]:
+    day = _day(dated, _types(pair, pair.raw, dataset, dated["table"]))
     done: dict[str, dict[str, int]] = {}
     for table in [*(child for child, _ in reversed(dated["children"])), dated["table"]]:
-        condition = _condition(dataset, dated, "raw", table, day)
-        statement = f"DELETE FROM {ident('raw', dataset, table)} WHERE {condition}"
-        done[table] = {"deleted": connection.execute(statement, [start, end]).fetchall()[0][0], "inserted": 0}
+        condition = _condition(dataset, dated, pair.raw, table, day)
+        statement = f"DELETE FROM {ident(pair.raw, dataset, table)} WHERE {condition}"
+        done[table] = {"deleted": pair.connection.execute(statement, [start, end]).fetchall()[0][0], "inserted": 0}
     return done
 
 
-def _insert(connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, start: str, end: str) -> dict[str, int]:
+def _insert(pair: Pair, dataset: str, dated: Dated, start: str, end: str) -> dict[str, int]:
     done: dict[str, int] = {}
     for table in [dated["table"], *(child for child, _ in dated["children"])]:
-        fresh = _types(connection, "staging", dataset, table)
+        fresh = _types(pair, pair.staging, dataset, table)
         if not fresh:
             done[table] = 0
             continue
-        day = _day(dated, _types(connection, "staging", dataset, dated["table"]))
-        condition = _condition(dataset, dated, "staging", table, day)
+        day = _day(dated, _types(pair, pair.staging, dataset, dated["table"]))
+        condition = _condition(dataset, dated, pair.staging, table, day)
         statement = (
-            f"INSERT INTO {ident('raw', dataset, table)} BY NAME "
-            f"SELECT * FROM {ident('staging', dataset, table)} WHERE {condition}"
+            f"INSERT INTO {ident(pair.raw, dataset, table)} BY NAME "
+            f"SELECT * FROM {ident(pair.staging, dataset, table)} WHERE {condition}"
         )
-        done[table] = connection.execute(statement, [start, end]).fetchall()[0][0]
+        done[table] = pair.connection.execute(statement, [start, end]).fetchall()[0][0]
     return done
 
 
-def _lineage(connection: duckdb.DuckDBPyConnection, dataset: str) -> None:
+def _lineage(pair: Pair, dataset: str) -> None:
     """Rows carry the id of the load that brought them: that load is written down beside the dataset's own."""
-    if _types(connection, "staging", dataset, "_dlt_loads") and _types(connection, "raw", dataset, "_dlt_loads"):
-        raw, staging = ident("raw", dataset, "_dlt_loads"), ident("staging", dataset, "_dlt_loads")
-        connection.execute(
+    if _types(pair, pair.staging, dataset, "_dlt_loads") and _types(pair, pair.raw, dataset, "_dlt_loads"):
+        raw, staging = ident(pair.raw, dataset, "_dlt_loads"), ident(pair.staging, dataset, "_dlt_loads")
+        pair.connection.execute(
             f"INSERT INTO {raw} BY NAME SELECT * FROM {staging} WHERE load_id NOT IN (SELECT load_id FROM {raw})"
         )
 
 
 def _moved(
-    connection: duckdb.DuckDBPyConnection,
+    pair: Pair,
     dataset: str,
     dated: Dated,
     live_day: str,
@@ -199,10 +214,10 @@ def _moved(
     """First and last day of live rows outside the window whose key the load brings, and how many have no day."""
     if not dated["primary_key"]:
         return None, 0
-    live, fresh = ident("raw", dataset, dated["table"]), ident("staging", dataset, dated["table"])
+    live, fresh = ident(pair.raw, dataset, dated["table"]), ident(pair.staging, dataset, dated["table"])
     keys = ", ".join(ident(column) for column in dated["primary_key"])
     between = "BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)"
-    first, last, undated = connection.execute(
+    first, last, undated = pair.connection.execute(
         f"SELECT min({live_day}), max({live_day}), count(*) - count({live_day}) "
         f"FROM {live} WHERE ({live_day} {between}) IS NOT TRUE "
         f"AND ({keys}) IN (SELECT ({keys}) FROM {fresh} WHERE {fresh_day} {between})",
@@ -211,49 +226,45 @@ def _moved(
     return None if first is None else [str(first), str(last)], undated
 
 
-def _repeated(
-    connection: duckdb.DuckDBPyConnection, catalog: str, dataset: str, dated: Dated, day: str, window: tuple[str, str]
-) -> int:
+def _repeated(pair: Pair, catalog: str, dataset: str, dated: Dated, day: str, window: tuple[str, str]) -> int:
     """How many rows of the window have a key that another one has already."""
     if not dated["primary_key"]:
         return 0
     keys = ", ".join(ident(column) for column in dated["primary_key"])
-    return connection.execute(
+    return pair.connection.execute(
         f"SELECT count(*) - count(DISTINCT row({keys})) FROM {ident(catalog, dataset, dated['table'])} "
         f"WHERE {day} BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)",
         list(window),
     ).fetchall()[0][0]
 
 
-def _new_columns(connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated) -> list[str]:
+def _new_columns(pair: Pair, dataset: str, dated: Dated) -> list[str]:
     found: list[str] = []
     for table in [dated["table"], *(child for child, _ in dated["children"])]:
-        live, fresh = (_types(connection, catalog, dataset, table) for catalog in ("raw", "staging"))
+        live, fresh = (_types(pair, catalog, dataset, table) for catalog in (pair.raw, pair.staging))
         found += [f"{table}.{column}" for column in fresh if column not in live]
-    tables = connection.execute(
+    tables = pair.connection.execute(
         "SELECT fresh.table_name FROM duckdb_tables() fresh "
-        "WHERE database_name = 'staging' AND schema_name = ? AND starts_with(table_name, ?) AND NOT EXISTS "
-        "(FROM duckdb_tables() live WHERE live.database_name = 'raw' AND live.schema_name = fresh.schema_name "
+        "WHERE database_name = ? AND schema_name = ? AND starts_with(table_name, ?) AND NOT EXISTS "
+        "(FROM duckdb_tables() live WHERE live.database_name = ? AND live.schema_name = fresh.schema_name "
         "AND live.table_name = fresh.table_name) ORDER BY 1",
-        [dataset, f"{dated['table']}__"],
+        [pair.staging, dataset, f"{dated['table']}__", pair.raw],
     ).fetchall()
     known = {child for child, _ in dated["children"]}
     return found + [f"{table}.*" for (table,) in tables if table not in known]
 
 
-def _children(
-    connection: duckdb.DuckDBPyConnection, dataset: str, dated: Dated, fresh_day: str, window: tuple[str, str]
-) -> dict[str, list[int]]:
+def _children(pair: Pair, dataset: str, dated: Dated, fresh_day: str, window: tuple[str, str]) -> dict[str, list[int]]:
     """Child table -> rows that belong to the window: live, then staged."""
-    live_day = _day(dated, _types(connection, "raw", dataset, dated["table"]))
+    live_day = _day(dated, _types(pair, pair.raw, dataset, dated["table"]))
     found: dict[str, list[int]] = {}
     for table, _ in dated["children"]:
         found[table] = []
-        for catalog, day in (("raw", live_day), ("staging", fresh_day)):
+        for catalog, day in ((pair.raw, live_day), (pair.staging, fresh_day)):
             count = 0
-            if _types(connection, catalog, dataset, table):
+            if _types(pair, catalog, dataset, table):
                 condition = _condition(dataset, dated, catalog, table, day)
                 statement = f"SELECT count(*) FROM {ident(catalog, dataset, table)} WHERE {condition}"
-                count = connection.execute(statement, list(window)).fetchall()[0][0]
+                count = pair.connection.execute(statement, list(window)).fetchall()[0][0]
             found[table].append(count)
     return found

@@ -14,7 +14,12 @@ from typing import Any, cast
 
 from ops_tasks.errors import Busy, Refused, StepFailed, UsageError, nearest
 from ops_tasks.stack import Stack
+from ops_tasks.systems import backends
+from ops_tasks.systems.backends import Kept, crew_of
 from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.local_files import LocalFiles
+from ops_tasks.systems.local_files import free_bytes as free_bytes
+from ops_tasks.systems.local_files import set_bytes as set_bytes
 
 SCHEMA = "ops-snapshot/1"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
@@ -22,6 +27,7 @@ MANIFEST = "manifest.json"
 VERIFIED = "verified.json"
 DAMAGED = "damaged.json"
 CONSUMED = "consumed.json"
+MAKING = ".making"
 Say = Callable[[str], None]
 
 
@@ -51,10 +57,20 @@ class Snapshot:
         """Whether it was taken of a set that may be damaged."""
         return bool(self.manifest.get("forensic"))
 
+    @property
+    def kept(self) -> Kept:
+        """What a backend has to know of it."""
+        return Kept(self.folder, self.manifest)
+
+    @property
+    def backend(self) -> str:
+        """Whose catalogs it holds."""
+        return str(self.manifest.get("backend", "local"))
+
 
 def holders(stack: Stack, crew: Crew | None = None) -> list[dict[str, Any]]:
     """Return `{file, pid, command}` for every database of the stack that another process has open."""
-    with _hands(stack, crew) as hands:
+    with crew_of(stack, crew) as hands:
         files = [str(path) for path in stack.duckdb_files]
         return cast("list[dict[str, Any]]", hands.call("files", "holders", files=files))
 
@@ -69,19 +85,6 @@ def refuse_foreign(stack: Stack, crew: Crew | None = None) -> None:
             raise Busy(f"{file} is held by a process in another container", "let it finish, or stop it there")
         reason = f"{file} is held by PID {first['pid']} ({first['command']})"
         raise Busy(reason, f"let it finish, or stop it: kill {first['pid']}")
-
-
-def set_bytes(stack: Stack, without: Sequence[str] = ()) -> int:
-    """Bytes of the state set as it is now, some databases left out: what a snapshot will need."""
-    databases = [path for path in stack.duckdb_files if stack.relative(path) not in without]
-    files = [file for path in databases for file in (path, _wal(path)) if file.is_file()]
-    files += [file for folder in stack.folders for file in folder.rglob("*") if file.is_file()]
-    return sum(file.stat().st_size for file in files)
-
-
-def free_bytes(stack: Stack) -> int:
-    """Free bytes on the stack's volume."""
-    return shutil.disk_usage(stack.root).free
 
 
 def check_name(name: str) -> None:
@@ -120,24 +123,20 @@ def create(
     need, free = set_bytes(stack, without=links or ()), free_bytes(stack)
     if need > free:
         raise Refused(f"a snapshot needs {need:,} bytes and {free:,} are free on {stack.root}", "free some space")
-    making = final.with_name(f".{name}.making")
+    making = final.with_name(f".{name}{MAKING}")
     shutil.rmtree(making, ignore_errors=True)
     (making / "files").mkdir(parents=True, mode=0o700)
-    databases = [stack.relative(path) for path in stack.duckdb_files]
-    folders = [stack.relative(folder) for folder in stack.folders]
-    copies = {"root": str(stack.root), "target": str(making / "files")}
+    backend, give_up = backends.of(stack), _nothing
     try:
-        with _hands(stack, crew, log, held) as hands:
-            hands.warm("duck")
-            copied = hands.call("files", "copy_set", say, **copies, files=databases, folders=folders, links=links)
-            entries = cast("list[dict[str, Any]]", copied)
-            manifest = _manifest(stack, name, why, entries, databases, folders)
-            if links is None:
-                _judge(making / "files", entries, hands)
-                manifest |= _described(stack, making / "files", hands)
-            else:
-                manifest["forensic"] = True
-            hands.call("files", "publish", folder=str(making), final=str(final), manifest=manifest)
+        with crew_of(stack, crew, log, held) as hands:
+            backend.refuse_taken(name, hands)
+            told, give_up = backend.snapshot(name, making, hands, say, links)
+            try:
+                manifest = _manifest(stack, name, why) | told
+                hands.call("files", "publish", folder=str(making), final=str(final), manifest=manifest)
+            except BaseException:
+                give_up()
+                raise
     except BaseException:
         shutil.rmtree(making, ignore_errors=True)
         raise
@@ -182,9 +181,10 @@ def verify(
     answer is written down with the snapshot, unless that was not the whole question, or `note` is off: plans only read.
     """
     snapshot = get(stack, name)
-    asked = {"root": str(stack.root) if to_put_back else None, "note": note and not to_put_back}
-    with _hands(stack, crew) as hands:
-        return cast("list[str]", hands.call("files", "verify", say, folder=str(snapshot.folder), **asked)["problems"])
+    root = str(stack.root) if to_put_back else None
+    with crew_of(stack, crew) as hands:
+        backend = _of(stack, snapshot)
+        return backend.verify(snapshot.kept, hands, say, root=root, note=note and not to_put_back)
 
 
 def restore(
@@ -206,78 +206,68 @@ def restore(
     set (relative to the root). `kept` names the snapshot of what is there now: `StepFailed` where that is not (any
     more) what it holds. Raises `Busy` while anybody has a database open; can be repeated after a kill.
     """
-    with _hands(stack, crew, log, held) as hands:
-        done = hands.call(
-            "files",
-            "restore",
-            say,
-            folder=str(folder_of(stack, name)),
-            root=str(stack.root),
-            quarantine=str(quarantine),
-            consume=consume,
-            only=only,
-            kept=str(folder_of(stack, kept)) if kept else None,
-        )
-    return cast("dict[str, Any]", done)
+    snapshot, over = published(stack, name), published(stack, kept).kept if kept else None
+    with crew_of(stack, crew, log, held) as hands:
+        backend = _of(stack, snapshot)
+        return backend.restore(snapshot.kept, quarantine, hands, say, consume=consume, only=only, over=over)
 
 
 def stamps(stack: Stack, crew: Crew | None = None) -> dict[str, str]:
-    """Path -> sha256 of every file of the state set as it is now."""
-    files = [stack.relative(path) for path in stack.duckdb_files]
-    folders = [stack.relative(folder) for folder in stack.folders]
-    with _hands(stack, crew) as hands:
-        found = hands.call("files", "stamps", root=str(stack.root), files=files, folders=folders)
-    return cast("dict[str, str]", found)
+    """Object -> digest of everything of the state set as it is now: paths of files, `md:catalog/schema.table`."""
+    with crew_of(stack, crew) as hands:
+        return backends.of(stack).measure(hands)
 
 
 def databases_in(stack: Stack, snapshot: Path) -> dict[str, str]:
-    """Catalog -> path of the copies in a snapshot folder, for those that it has."""
-    copies = {name: snapshot / "files" / stack.relative(path) for name, path in stack.databases.items()}
-    return {name: str(path) for name, path in copies.items() if path.is_file()}
+    """Catalog -> path of the copies in a snapshot folder, for those that it has: none of MotherDuck's."""
+    return LocalFiles(stack).files_in(snapshot)
 
 
 @contextmanager
-def _hands(stack: Stack, crew: Crew | None, log: Path | None = None, held: tuple[int, ...] = ()) -> Generator[Crew]:
-    """The crew that was given, or one for this call alone."""
-    if crew is not None:
-        yield crew
-        return
-    with Crew(stack.root, log, held) as own:
-        yield own
+def copies(stack: Stack, name: str, crew: Crew) -> Generator[dict[str, str]]:
+    """Catalog -> what DuckDB attaches to look at what a snapshot holds, for as long as the block lasts."""
+    snapshot = published(stack, name)
+    with _of(stack, snapshot).copies(snapshot.kept, crew) as found:
+        yield found
 
 
-def _judge(copies: Path, entries: list[dict[str, Any]], hands: Crew) -> None:
-    """A damaged database is no basis for anything: refuse, unless nothing uses any of the bad or missing blocks.
-
-    Where a log may have put something into free blocks, DuckDB says whether it can read everything.
-    """
-    logged = {entry["path"].removesuffix(".wal") for entry in entries if entry["kind"] == "wal"}
-    for entry in (entry for entry in entries if entry["kind"] == "duckdb"):
-        reason = entry["problem"]
-        if entry["damaged_blocks"]:
-            reason = f"block {entry['damaged_blocks'][0]} is missing or does not match its checksum"
-        elif entry["doubtful_blocks"] and entry["path"] in logged:
-            reason = next(iter(hands.call("duck", "full_scan", databases={"copy": str(copies / entry["path"])})), "")
-        if reason:
-            raise Refused(f"{entry['path']} is damaged: {reason}", "restore an older snapshot")
+def clone(stack: Stack, name: str, beside: Path, say: Say, crew: Crew) -> dict[str, str]:
+    """Lay a snapshot beside the present, by itself and complete; returns catalog -> what DuckDB attaches."""
+    snapshot = get(stack, name)
+    return _of(stack, snapshot).clone(snapshot.kept, beside, crew, say)
 
 
-def _described(stack: Stack, copies: Path, hands: Crew) -> dict[str, Any]:
-    """Rows per table, and what SQLMesh's state says of itself."""
-    state = None if stack.state_file is None else copies / stack.relative(stack.state_file)
-    described = hands.call(
-        "duck",
-        "describe",
-        databases=databases_in(stack, copies.parent),
-        state=str(state) if state is not None and state.is_file() else None,
-        environment=stack.config.sqlmesh.environment,
-    )
-    return cast("dict[str, Any]", described)
+def changed_since(stack: Stack, snapshot: Snapshot) -> list[str]:
+    """What of the set (files, `md:catalog`) is not as a snapshot holds it; see the backends for how that is told."""
+    return _of(stack, snapshot).changed_since(snapshot.kept, snapshot.created_at)
 
 
-def _manifest(
-    stack: Stack, name: str, why: str, entries: list[dict[str, Any]], databases: list[str], folders: list[str]
-) -> dict[str, Any]:
+def give_up(stack: Stack, folder: Path, crew: Crew | None = None) -> None:
+    """Give up what a snapshot, a used-up or a half-made one keeps outside of its folder, before that is removed."""
+    backend = backends.of(stack)
+    with crew_of(stack, crew) as hands:
+        try:
+            snapshot = _read(folder)
+        except StepFailed:  # half-made: it has no manifest yet
+            backend.forget(folder.name.removeprefix(".").removesuffix(MAKING), hands)
+            return
+        if snapshot.backend == stack.backend:
+            backend.release(snapshot.kept, hands)
+
+
+def _of(stack: Stack, snapshot: Snapshot) -> backends.Backend:
+    """The backend of the stack; a snapshot of the other one is no snapshot of what the stack has now."""
+    if snapshot.backend != stack.backend:
+        reason = f"snapshot {snapshot.name} is of {snapshot.backend}, and the stack's backend is {stack.backend} now"
+        raise UsageError(reason, f"DATABOX_BACKEND={snapshot.backend}, if that is meant")
+    return backends.of(stack)
+
+
+def _nothing() -> None:
+    """There is nothing to give up yet."""
+
+
+def _manifest(stack: Stack, name: str, why: str) -> dict[str, Any]:
     from ops_tasks.systems.git import commit
 
     return {
@@ -285,10 +275,6 @@ def _manifest(
         "name": name,
         "why": why,
         "created_at": datetime.now(UTC).isoformat(),
-        "databases": databases,
-        "folders": folders,
-        "directories": _directories(stack),
-        "files": entries,
         "git": commit(stack.root),
     }
 
@@ -333,16 +319,6 @@ def _readable(folder: Path) -> Snapshot | str:
         return error.reason
 
 
-def _directories(stack: Stack) -> list[str]:
-    """Every directory of dlt's working state, the empty ones too: dlt (1.31) fails where one is missing."""
-    return [
-        stack.relative(path)
-        for folder in stack.folders
-        for path in (folder, *sorted(folder.rglob("*")))
-        if path.is_dir()
-    ]
-
-
 def is_used_up(stack: Stack, name: str) -> bool:
     """Whether a restore has begun to move the snapshot's files into place: what is left of it is still right."""
     return (folder_of(stack, name) / CONSUMED).exists()
@@ -351,7 +327,3 @@ def is_used_up(stack: Stack, name: str) -> bool:
 def _whole(folder: Path) -> bool:
     """Published, and not used up by a restore that moved its files."""
     return (folder / MANIFEST).is_file() and not (folder / CONSUMED).exists() and not folder.name.startswith(".")
-
-
-def _wal(path: Path) -> Path:
-    return path.with_name(f"{path.name}.wal")

@@ -19,6 +19,7 @@ from sqlmesh.core.config.connection import (
     BaseDuckDBConnectionConfig,
     DuckDBAttachOptions,
     DuckDBConnectionConfig,
+    MotherDuckConnectionConfig,
 )
 from sqlmesh.core.config.loader import load_configs
 from sqlmesh.core.console import NoopConsole, set_console
@@ -29,6 +30,7 @@ from sqlmesh.utils.date import to_datetime
 from sqlmesh.utils.errors import PlanError, SQLMeshError
 
 from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.systems.attaching_worker import MD
 from ops_tasks.systems.worker_main import progress
 
 CLOCKS = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime)
@@ -201,7 +203,12 @@ def _make_read_only(config: Config, instead: Mapping[Path, str | None]) -> None:
 
 
 def _read_only(connection: Any, fallback: str, instead: Mapping[Path, str | None]) -> Any:
-    """The same DuckDB connection with every file attached READ_ONLY; a single `database:` becomes one catalog."""
+    """The same DuckDB connection with every file attached READ_ONLY; a single `database:` becomes one catalog.
+
+    MotherDuck has no read-only mode for one's own databases: such a connection stays what it is.
+    """
+    if isinstance(connection, MotherDuckConnectionConfig):
+        return connection
     if not isinstance(connection, DuckDBConnectionConfig):
         raise UsageError(f"the SQLMesh gateway uses {type(connection).__name__}", "only DuckDB files are supported")
     catalogs: dict[str, Any] = dict(connection.catalogs or {})
@@ -213,6 +220,8 @@ def _read_only(connection: Any, fallback: str, instead: Mapping[Path, str | None
 
 def _attached_read_only(option: Any, instead: Mapping[Path, str | None]) -> DuckDBAttachOptions:
     path = option.path if isinstance(option, DuckDBAttachOptions) else str(option)
+    if path.startswith(MD):
+        return option if isinstance(option, DuckDBAttachOptions) else DuckDBAttachOptions(type="motherduck", path=path)
     other = instead.get(Path(path).resolve(), path)
     if other is None:
         return DuckDBAttachOptions(type="duckdb", path=":memory:", read_only=False)

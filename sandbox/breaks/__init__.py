@@ -9,6 +9,7 @@ from inspect import signature
 from pathlib import Path
 from typing import Any
 
+from sandbox import account
 from sandbox.api import state as states
 from sandbox.errors import UsageError, choose
 
@@ -25,12 +26,24 @@ class Broken:
 
 Break = Callable[..., Broken]
 
+# What breaks content, or SQLMesh's state, whatever the backend; the others break files of the catalogs.
+ANYWHERE = (
+    "bad-window",
+    "mass-delete",
+    "wrong-restate",
+    "dropped-view",
+    "dropped-table",
+    "dropped-schema",
+    "lost-state",
+    "unlock",
+)
+
 
 def apply(name: str, folder: Path | str, **options: Any) -> Broken:
     """Break the stack in `folder` by the incident `name`; options that are None count as not given.
 
-    Raises `UsageError` for an unknown name, an option that this incident does not know, and a folder that is no
-    sandbox.
+    Raises `UsageError` for an unknown name, an option that this incident does not know, a folder that is no sandbox,
+    and an incident of files where the catalogs are MotherDuck's.
     """
     known = registry()
     action = known[choose(name, known, "incident")]
@@ -38,6 +51,9 @@ def apply(name: str, folder: Path | str, **options: Any) -> Broken:
     _check_options(name, action, given)
     folder = Path(folder).expanduser().resolve()
     states.read(folder)
+    if account.of(folder) and name not in ANYWHERE:
+        possible = ", ".join(one for one in ANYWHERE if one != "unlock")
+        raise UsageError(f"{name} breaks files, and the catalogs of {folder} are MotherDuck's (possible: {possible})")
     return action(folder, **given)
 
 
@@ -45,6 +61,7 @@ def registry() -> dict[str, Break]:
     """Every incident by name."""
     from sandbox.breaks import (
         bad_window,
+        bad_writes,
         disk_full,
         dropped,
         flip_bytes,
@@ -57,6 +74,8 @@ def registry() -> dict[str, Break]:
 
     return {
         "bad-window": bad_window.apply,
+        "mass-delete": bad_writes.mass_delete,
+        "wrong-restate": bad_writes.wrong_restate,
         "flip-bytes": flip_bytes.apply,
         "truncate": missing_files.truncate,
         "zero-file": missing_files.zero,
@@ -67,6 +86,7 @@ def registry() -> dict[str, Break]:
         "old-data-new-state": old_data.apply,
         "dropped-view": dropped.view,
         "dropped-table": dropped.physical,
+        "dropped-schema": dropped.schema,
         "disk-full": disk_full.apply,
         "locked": locked.apply,
         "unlock": locked.unlock,

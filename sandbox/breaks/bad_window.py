@@ -10,12 +10,13 @@ from pathlib import Path
 from sandbox import run
 from sandbox.api import server
 from sandbox.api import state as states
-from sandbox.breaks import Broken
+from sandbox.breaks import Broken, targets
 from sandbox.errors import SandboxError, UsageError, choose
 from sandbox.truth import compare
 
 MODES = ("empty", "half", "wrong", "spike")
 TABLES = ("observations", "observations__evidence", "checklists")
+FCT = "ebird.fct_daily_bird_observations"
 FORGET = Path(__file__).parent / "forget_rows.py"
 
 
@@ -30,14 +31,12 @@ def apply(folder: Path, *, start: date | None = None, end: date | None = None, m
     first, last = window(state, start, end)
     fault = states.fault(mode, "ebird", first, last)
     with reachable(folder), _lying(folder, fault):
-        raw = str(folder / "data" / "raw_ebird.duckdb")
-        run.python(folder, str(FORGET), raw, str(first), str(last))
+        forget(folder, first, last)
         asked = {"DATABOX_BACKFILL_START": str(first), "DATABOX_BACKFILL_END": str(last)}
         run.python(folder, "-m", "databox.load", "ebird", more=asked)
-    models = [f"raw_ebird.main.{table}" for table in TABLES]
-    run.python(folder, "-m", "databox.transform", "restate", str(first), str(last), *models)
-    days = tuple(first + timedelta(days=offset) for offset in range((last - first).days + 1))
-    _check(folder, days)
+    restate(folder, first, last)
+    days = span(first, last)
+    check(folder, days)
     return Broken(
         "bad-window",
         f"eBird from {first} to {last} was ingested badly ({mode}) and the marts are built on it",
@@ -61,6 +60,30 @@ def window(state: states.State, start: date | None, end: date | None) -> tuple[d
     return first, last
 
 
+def forget(folder: Path, first: date, last: date) -> None:
+    """Delete the raw rows of these days of eBird."""
+    run.python(folder, str(FORGET), targets.address(folder, "raw_ebird"), str(first), str(last))
+
+
+def restate(folder: Path, first: date, last: date) -> None:
+    """Compute these days of every model that depends on eBird's dated tables again."""
+    models = [f"raw_ebird.main.{table}" for table in TABLES]
+    run.python(folder, "-m", "databox.transform", "restate", str(first), str(last), *models)
+
+
+def span(first: date, last: date) -> tuple[date, ...]:
+    """Every day of `[first, last]`."""
+    return tuple(first + timedelta(days=offset) for offset in range((last - first).days + 1))
+
+
+def check(folder: Path, days: tuple[date, ...], *tables: str) -> None:
+    """Raise `SandboxError` unless each of the tables (default: the mart) is wrong on each of the days."""
+    wrong = compare.days(compare.differences(folder))
+    for table in tables or (FCT,):
+        if unhurt := [str(day) for day in days if table not in wrong.get(day, [])]:
+            raise SandboxError(f"the break did not reach {table} on {', '.join(unhurt)}")
+
+
 def reachable(folder: Path) -> AbstractContextManager[str]:
     """The stack's own API server, or one for the time being where it does not run."""
     running = server.alive(folder)
@@ -76,11 +99,3 @@ def _lying(folder: Path, fault: states.Fault) -> Generator[None]:
         yield
     finally:
         states.write(folder, before)
-
-
-def _check(folder: Path, days: tuple[date, ...]) -> None:
-    wrong = compare.days(compare.differences(folder))
-    mart = "ebird.fct_daily_bird_observations"
-    unhurt = [str(day) for day in days if mart not in wrong.get(day, [])]
-    if unhurt:
-        raise SandboxError(f"the break did not reach {mart} on {', '.join(unhurt)}")

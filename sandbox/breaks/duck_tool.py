@@ -1,6 +1,7 @@
 """`python duck_tool.py COMMAND FILE [ARGUMENT...]`: what DuckDB alone knows or does; prints one JSON value.
 
-A script of its own, because a process with a DuckDB connection must not open the file by other means.
+A script of its own, because a process with a DuckDB connection must not open the file by other means. The commands that
+take an ADDRESS also take a database of MotherDuck, `md:NAME`.
 """
 
 from __future__ import annotations
@@ -75,23 +76,47 @@ def make_free(file: str) -> None:
         connection.execute("CHECKPOINT")
 
 
-def views(file: str) -> dict[str, list[str]]:
+def reading(address: str) -> duckdb.DuckDBPyConnection:
+    """A connection to read with; MotherDuck opens no database of one's own read-only."""
+    return duckdb.connect(address, read_only=not address.startswith("md:"))
+
+
+def views(address: str) -> dict[str, list[str]]:
     """View of prod -> kind (TABLE or VIEW) and name of what SQLMesh has below it."""
     statement = (
-        "WITH below AS (SELECT 'TABLE' AS kind, schema_name, table_name AS name FROM duckdb_tables() "
-        "UNION ALL SELECT 'VIEW', schema_name, view_name FROM duckdb_views()) "
+        "WITH below AS (SELECT 'TABLE' AS kind, database_name, schema_name, table_name AS name FROM duckdb_tables() "
+        "UNION ALL SELECT 'VIEW', database_name, schema_name, view_name FROM duckdb_views()) "
         "SELECT v.schema_name || '.' || v.view_name, b.kind, b.schema_name || '.' || b.name "
-        "FROM duckdb_views() AS v JOIN below AS b "
-        "ON b.schema_name = 'sqlmesh__' || v.schema_name AND contains(v.sql, b.name) ORDER BY ALL"
+        "FROM duckdb_views() AS v JOIN below AS b ON b.database_name = v.database_name "
+        "AND b.schema_name = 'sqlmesh__' || v.schema_name AND contains(v.sql, b.name) "
+        "WHERE v.database_name = current_database() ORDER BY ALL"
     )
-    with duckdb.connect(file, read_only=True) as connection:
+    with reading(address) as connection:
         return {view: [kind, name] for view, kind, name in connection.execute(statement).fetchall()}
 
 
-def drop(file: str, kind: str, schema: str, name: str) -> None:
-    """Drop a VIEW or a TABLE."""
-    with duckdb.connect(file) as connection:
-        connection.execute(f"DROP {kind} {quoted(schema, name)}")
+def schemas(address: str) -> dict[str, int]:
+    """Schema -> the number of its tables and views; schemas without any are left out."""
+    statement = (
+        "SELECT table_schema, count(*) FROM information_schema.tables "
+        "WHERE table_catalog = current_database() GROUP BY ALL ORDER BY ALL"
+    )
+    with reading(address) as connection:
+        return dict(connection.execute(statement).fetchall())
+
+
+def drop(address: str, kind: str, *name: str) -> None:
+    """Drop a VIEW, a TABLE, or a SCHEMA with all that is in it."""
+    with duckdb.connect(address) as connection:
+        connection.execute(f"DROP {kind} {quoted(*name)}{' CASCADE' if kind == 'SCHEMA' else ''}")
+
+
+def delete(address: str, table: str, column: str, start: str, end: str) -> int:
+    """Delete a table's rows of the days `[start, end]` and return how many they were."""
+    statement = f"DELETE FROM {quoted(*table.split('.', 1))} WHERE {quoted(column)} BETWEEN $1::DATE AND $2::DATE"  # noqa: S608 - quoted
+    with duckdb.connect(address) as connection:
+        ((count,),) = connection.execute(statement, [start, end]).fetchall()
+    return int(count)
 
 
 def die_with_wal(file: str) -> None:
@@ -108,7 +133,9 @@ def first_line(error: Exception) -> str:
     return str(error).splitlines()[0]
 
 
-COMMANDS = {function.__name__: function for function in (scan, blocks, make_free, views, drop, die_with_wal)}
+COMMANDS = {
+    function.__name__: function for function in (scan, blocks, make_free, views, schemas, drop, delete, die_with_wal)
+}
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""`python forget_rows.py FILE START END [SOURCE]` deletes a window of raw rows, as if it had never been loaded."""
+"""`python forget_rows.py ADDRESS START END [SOURCE]` deletes a window of raw rows, as if it had never been loaded.
+
+ADDRESS is a DuckDB file or a database of MotherDuck, `md:NAME`.
+"""
 
 from __future__ import annotations
 
@@ -20,9 +23,9 @@ STATEMENTS = {
 }
 
 
-def main(file: str, start: str, end: str, source: str = "ebird") -> None:
+def main(address: str, start: str, end: str, source: str = "ebird") -> None:
     """Delete in one transaction."""
-    with duckdb.connect(file) as connection:
+    with duckdb.connect(address) as connection:
         connection.execute("BEGIN TRANSACTION")
         for statement in STATEMENTS[source]:
             connection.execute(statement, [start, end])

@@ -1,4 +1,4 @@
-"""What the breaks of files share: which file is meant, where its parts lie, and what DuckDB says of it."""
+"""What the breaks share: which file or database is meant, where its parts lie, and what DuckDB says of it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from sandbox import run
+from sandbox import account, run
 from sandbox.errors import SandboxError, UsageError, choose
 
 FILES = ("databox", "raw_ebird", "raw_noaa", "raw_usgs", "sqlmesh_state")
@@ -46,14 +46,27 @@ def database(folder: Path, name: str, known: Iterable[str] = FILES) -> Path:
     return file
 
 
+def address(folder: Path, catalog: str) -> str:
+    """What DuckDB connects to for a catalog of the stack; raises `UsageError` for a file that is gone."""
+    return account.address(catalog) if account.of(folder) else str(database(folder, catalog))
+
+
+def sound(folder: Path, catalog: str) -> str:
+    """The same, after a look at the whole file, where it is one; raises `UsageError` for one that is broken."""
+    where = address(folder, catalog)
+    if not account.of(folder):
+        whole(folder, Path(where))
+    return where
+
+
 def wal(file: Path) -> Path:
     """The write-ahead log that belongs to a database file."""
     return file.with_name(f"{file.name}.wal")
 
 
-def shown(folder: Path, file: Path) -> str:
-    """A file as people and programs are told: relative to the stack."""
-    return str(file.relative_to(folder))
+def shown(folder: Path, file: Path | str) -> str:
+    """A file as people and programs are told: relative to the stack. An address of MotherDuck is told as it is."""
+    return str(file) if str(file).startswith(account.PREFIX) else str(Path(file).relative_to(folder))
 
 
 def whole(folder: Path, file: Path) -> None:
@@ -69,7 +82,7 @@ def scan(folder: Path, file: Path) -> Scan:
     return Scan(told["open"], told["tables"])
 
 
-def ask(folder: Path, command: str, file: Path, *arguments: str) -> Any:
+def ask(folder: Path, command: str, file: Path | str, *arguments: str) -> Any:
     """Run a command of `duck_tool.py` in a process of its own; raises `SandboxError` with DuckDB's words."""
     return json.loads(run.python(folder, str(TOOL), command, str(file), *arguments))
 

@@ -1,4 +1,4 @@
-"""Compares the stack with the truth, over one read-only connection."""
+"""Compares the stack with the truth, over one read-only connection to the files of its catalogs."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from typing import Any
 
 import duckdb
 
+from sandbox import account
+from sandbox.account import CATALOGS
 from sandbox.api import state as states
 from sandbox.truth import marts, raw
 from sandbox.truth.tables import MARTS, RAW, Table
-
-CATALOGS = ("databox", "raw_ebird", "raw_noaa", "raw_usgs")
 
 
 @dataclass(frozen=True)
@@ -48,10 +48,10 @@ def differences(folder: Path) -> list[Difference]:
 
 def _attach(connection: duckdb.DuckDBPyConnection, folder: Path, catalog: str) -> str:
     """Attach one database; returns why that is not possible."""
-    path = str(folder / "data" / f"{catalog}.duckdb").replace("'", "''")
     try:
+        path = str(account.file_of(folder, catalog)).replace("'", "''")
         connection.execute(f"ATTACH '{path}' AS {catalog} (READ_ONLY)")
-    except duckdb.Error as error:
+    except (duckdb.Error, ValueError) as error:
         return _first_line(error)
     return ""
 

@@ -42,7 +42,7 @@ def test_importing_the_namespace_imports_nothing_heavy() -> None:
     assert done.stdout.strip() == "[]"
 
 
-@pytest.mark.parametrize("name", ["up", "break", "fault", "truth", "down"])
+@pytest.mark.parametrize("name", ["up", "break", "fault", "truth", "env", "down"])
 def test_every_task_has_help_with_an_example_and_json(name: str) -> None:
     task = cast("Any", namespace.tasks)[name]
     assert f"Example: inv sandbox.{name}" in (task.__doc__ or "")

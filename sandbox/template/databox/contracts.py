@@ -1,11 +1,10 @@
-"""`python -m databox.contracts` verifies the Soda contracts, read-only; exit 1 unless every one passes."""
+"""`python -m databox.contracts` verifies the Soda contracts and writes nothing; exit 1 unless every one passes."""
 
 from __future__ import annotations
 
 import os
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, cast
 
 from . import settings
@@ -37,20 +36,16 @@ def names() -> list[str]:
 def verify(contracts: list[str]) -> list[Verdict]:
     """Verify contracts (`schema/table`) in one session; freshness is judged by the stack's own present.
 
-    Raises `duckdb.Error` when a database cannot be opened read-only, Soda's errors for a contract it cannot read.
+    Raises `duckdb.Error` when a database cannot be opened, Soda's errors for a contract it cannot read.
     """
     os.environ.setdefault("SODA_CORE_TELEMETRY_ENABLED", "false")
-    import duckdb
     from soda_core.common.yaml import ContractYamlSource
     from soda_core.contracts.contract_verification import ContractVerificationSession
     from soda_duckdb.common.data_sources.duckdb_data_source import DuckDBDataSourceImpl
 
     now = settings.pinned_now()
-    connection = duckdb.connect(str(settings.database("databox")), read_only=True)
+    connection = _connected()
     try:
-        for catalog, file in settings.catalogs().items():
-            if catalog != "databox":
-                connection.execute(f"ATTACH {_literal(file)} AS {catalog} (READ_ONLY)")
         folder = settings.root() / "contracts"
         session = cast("Any", ContractVerificationSession).execute(
             contract_yaml_sources=[
@@ -65,8 +60,21 @@ def verify(contracts: list[str]) -> list[Verdict]:
         connection.close()
 
 
-def _literal(path: Path) -> str:
-    return "'" + str(path).replace("'", "''") + "'"
+def _connected() -> Any:
+    """A connection to the marts' catalog, with the raw catalogs attached; read-only where they are files."""
+    import duckdb
+
+    catalogs = settings.catalogs()
+    remote = settings.backend() == "motherduck"
+    connection = duckdb.connect(catalogs.pop("databox"), read_only=not remote)
+    for catalog, address in catalogs.items():
+        how = "" if remote else f" AS {catalog} (READ_ONLY)"
+        connection.execute(f"ATTACH {'IF NOT EXISTS ' if remote else ''}{_literal(address)}{how}")
+    return connection
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
 
 
 def _verdict(name: str, result: Any) -> Verdict:

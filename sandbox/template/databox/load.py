@@ -1,9 +1,13 @@
-"""`python -m databox.load ebird|noaa|usgs|all` loads sources into their raw databases; exit 1 when a load fails."""
+"""`python -m databox.load ebird|noaa|usgs|all` loads sources into their raw databases; exit 1 when a load fails.
+
+On MotherDuck the token comes from the environment (`motherduck_token`).
+"""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
+from typing import Any
 
 from . import settings
 
@@ -16,7 +20,7 @@ def load(name: str) -> dict[str, int]:
     source = import_module(f"{__package__}.sources.{name}").source()
     pipeline = dlt.pipeline(
         pipeline_name=name,
-        destination=dlt.destinations.duckdb(str(settings.database(f"raw_{name}"))),
+        destination=_destination(settings.address(f"raw_{name}")),
         dataset_name="main",
         pipelines_dir=str(settings.data_dir() / "dlt_pipelines"),
     )
@@ -25,6 +29,14 @@ def load(name: str) -> dict[str, int]:
     normalized = trace.last_normalize_info if trace else None
     counts = normalized.row_counts if normalized else {}
     return {table: count for table, count in counts.items() if not table.startswith("_dlt")}
+
+
+def _destination(address: str) -> Any:
+    """dlt's destination for the address of a database."""
+    import dlt
+
+    kinds = dlt.destinations
+    return kinds.motherduck(address) if settings.backend() == "motherduck" else kinds.duckdb(address)
 
 
 def main(argv: list[str]) -> int:

@@ -12,6 +12,7 @@ from typing import Any
 
 SOURCES = ("ebird", "noaa", "usgs")
 SMOKE_ITEMS = 5
+BACKENDS = ("local", "motherduck")
 
 
 def root() -> Path:
@@ -26,13 +27,18 @@ def data_dir() -> Path:
 
 
 def database(catalog: str) -> Path:
-    """The DuckDB file of a catalog."""
+    """The DuckDB file of a catalog, on the local backend; SQLMesh's state is such a file on both."""
     return data_dir() / f"{catalog}.duckdb"
 
 
-def catalogs() -> dict[str, Path]:
-    """Catalog name -> DuckDB file: the marts and the raw data of each source."""
-    return {name: database(name) for name in ("databox", *(f"raw_{source}" for source in SOURCES))}
+def address(catalog: str) -> str:
+    """What DuckDB connects to for a catalog: its file, or `md:` and its name."""
+    return f"md:{catalog}" if backend() == "motherduck" else str(database(catalog))
+
+
+def catalogs() -> dict[str, str]:
+    """Catalog name -> address: the marts and the raw data of each source."""
+    return {name: address(name) for name in ("databox", *(f"raw_{source}" for source in SOURCES))}
 
 
 @cache
@@ -43,6 +49,14 @@ def _settings(file: Path) -> dict[str, Any]:
 def settings() -> dict[str, Any]:
     """The content of `databox.toml`."""
     return _settings(root() / "databox.toml")
+
+
+def backend() -> str:
+    """Where the catalogs are, `local` or `motherduck`: `DATABOX_BACKEND`, else `backend` of `databox.toml`."""
+    named = os.environ.get("DATABOX_BACKEND") or str(settings().get("backend", "local"))
+    if named not in BACKENDS:
+        raise ValueError(f"{named!r} is no backend ({' or '.join(BACKENDS)})")
+    return named
 
 
 def pinned_now() -> datetime | None:

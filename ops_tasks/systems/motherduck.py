@@ -1,0 +1,273 @@
+"""The MotherDuck backend: catalogs by snapshots and clones of the service, the local rest of the set by files.
+
+Written from the documentation; the test suite runs it against a double, not against the service.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, cast
+from uuid import uuid4
+
+from ops_tasks.errors import Busy, StepFailed, UsageError
+from ops_tasks.stack import MD
+from ops_tasks.systems.backends import Kept, Moment, Say
+from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.local_files import LocalFiles
+
+TRIES = 2
+# Clones that an operation makes for its own use: of the past that it validates, and of what was loaded in place.
+OWN = ("past", "loaded")
+Content = dict[str, dict[str, Any]]
+
+
+class MotherDuck(LocalFiles):
+    """Catalogs at MotherDuck; SQLMesh's state and dlt's working state are files; see `backends.Backend`."""
+
+    @property
+    def names(self) -> list[str]:
+        """The catalogs, which are databases of the same name."""
+        return list(self.stack.catalogs)
+
+    def measure(self, hands: Crew) -> dict[str, str]:
+        """Path or `md:catalog` object -> digest of everything of the set as it is now."""
+        there = set(account(hands)["databases"])
+        found = self._content(hands, {name: where for name, where in self.stack.catalogs.items() if name in there})
+        told = {f"{MD}{name}/{thing}": _words(held) for name, things in found.items() for thing, held in things.items()}
+        return super().measure(hands) | told
+
+    def refuse_taken(self, name: str, hands: Crew) -> None:
+        """Names are unique per user there: refuse one that somebody has given to something else."""
+        if taken := hands.call("motherduck", "taken", label=name, databases=self.names):
+            raise UsageError(f"MotherDuck has something named {taken[0]!r} already", "choose another name")
+
+    def snapshot(
+        self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None
+    ) -> tuple[dict[str, Any], Callable[[], None]]:
+        """Keep every catalog at MotherDuck, copy the local files, and make sure that nobody wrote in between."""
+
+        def give_up() -> None:
+            hands.call("motherduck", "forget", label=name, databases=self.names)
+
+        changed: list[str] = []
+        for left in reversed(range(TRIES)):
+            try:
+                points = hands.call("motherduck", "take", say, label=name, databases=self.names)
+                told, _ = super().snapshot(name, making, hands, say, links)
+                held = self._held(points, hands, say)
+                changed = [] if links is not None else self._differing(hands, held)
+            except BaseException:
+                give_up()
+                raise
+            if not changed:
+                rows = {
+                    f"{catalog}.{thing}": one["rows"]
+                    for catalog, things in held.items()
+                    for thing, one in things.items()
+                    if one["kind"] == "table"
+                }
+                told |= {"backend": "motherduck", "points": points, "content": held, "duckdb": version("duckdb")}
+                return told | {"rows": rows}, give_up
+            give_up()
+            say(f"{changed[0]} was written to meanwhile{'; once more' if left else ''}")
+        raise Busy(f"{MD}{changed[0]} was written to while the snapshot was taken", "let that end, then try again")
+
+    def verify(self, kept: Kept, hands: Crew, say: Say, *, root: str | None, note: bool) -> list[str]:
+        """The files as ever; the catalogs by cloning what was kept and reading all of it."""
+        there = account(hands)
+        known = {point["id"] for point in there["snapshots"]} | set(there["databases"])
+        points = cast("dict[str, Any]", kept.manifest["points"])
+        gone = [name for name, point in points.items() if (point["clone"] or point["id"]) not in known]
+        problems = [f"{MD}{name}: MotherDuck does not have it any more" for name in gone]
+        if not gone:
+            held = self._held(points, hands, say)
+            problems = [
+                f"{MD}{name} is not what was kept"
+                for name in points
+                if not same(held[name], kept.manifest["content"][name], kept.manifest)
+            ]
+        # written down as verified only where both halves are
+        return problems or super().verify(kept, hands, say, root=root, note=note)
+
+    def list(self, hands: Crew) -> list[Moment]:
+        """The moments that MotherDuck remembers of all catalogs together, oldest first.
+
+        Each automatic snapshot of one catalog is a moment of the set: the others are what their own newest snapshot at
+        or before it says. A moment ends when the first of its snapshots is superseded for longer than it is retained.
+        """
+        return moments(account(hands), self.names)
+
+    def clone(self, kept: Kept, beside: Path, hands: Crew, say: Say) -> dict[str, str]:
+        """A database beside each catalog, `<catalog>__past_<operation>`, and the local files in the folder `beside`."""
+        super().clone(kept, beside, hands, say)
+        made = hands.call("motherduck", "clone", say, points=kept.manifest["points"], suffix=suffix("past", beside))
+        return {name: f"{MD}{clone}" for name, clone in made.items()}
+
+    @contextmanager
+    def copies(self, kept: Kept, hands: Crew) -> Generator[dict[str, str]]:
+        """Clones that are dropped again."""
+        made = hands.call("motherduck", "clone", points=kept.manifest["points"], suffix=f"__look_{uuid4().hex[:8]}")
+        try:
+            yield {name: f"{MD}{clone}" for name, clone in made.items()}
+        finally:
+            hands.call("motherduck", "drop", databases=list(made.values()))
+
+    def restore(
+        self,
+        kept: Kept,
+        quarantine: Path,
+        hands: Crew,
+        say: Say,
+        *,
+        consume: bool,
+        only: list[str] | None,
+        over: Kept | None,
+    ) -> dict[str, Any]:
+        """Bring every catalog that differs back, check it by its content, then the files.
+
+        What is there is kept as a clone `<catalog>__aside_<quarantine>`, unless it is thrown away (`consume`) or is
+        in the snapshot `over`, as it has to be where that is given.
+        """
+        points = cast("dict[str, Any]", kept.manifest["points"])
+        if only is not None:
+            points = {name: point for name, point in points.items() if f"{MD}{name}" in only}
+        wanted = kept.manifest["content"]
+        different = self._differing(hands, {name: wanted[name] for name in points}, kept.manifest)
+        if different:
+            self._keep_present(different, quarantine, hands, consume=consume or only is not None, over=over)
+            say(f"bringing {', '.join(different)} back")
+            hands.call("motherduck", "put", say, points={name: points[name] for name in different})
+            wrong = self._differing(hands, {name: wanted[name] for name in different}, kept.manifest)
+            if wrong:
+                raise StepFailed(f"{MD}{wrong[0]} is not what was kept, after it was brought back", "try again")
+        local = None if only is None else [path for path in only if not path.startswith(MD)]
+        done = super().restore(kept, quarantine, hands, say, consume=consume, only=local, over=over)
+        return done | {"replaced": [*done["replaced"], *(f"{MD}{name}" for name in different)]}
+
+    def release(self, kept: Kept, hands: Crew) -> None:
+        """Take the names away, drop the clones: MotherDuck collects them, and bills them no longer."""
+        hands.call("motherduck", "release", points=list(kept.manifest["points"].values()))
+
+    def forget(self, name: str, hands: Crew) -> None:
+        """Take away the names and drop the clones that a half-made snapshot has."""
+        hands.call("motherduck", "forget", label=name, databases=self.names)
+
+    def forensics(self, label: str, kept: Kept, hands: Crew) -> dict[str, str]:
+        """A clone of the present of every catalog, `<catalog>__broken_<label>`, to be dropped by hand."""
+        made = hands.call("motherduck", "beside", databases=self.names, suffix=f"__broken_{label}")
+        return {name: f"{MD}{clone}" for name, clone in made.items()}
+
+    def set_aside(self, catalog: str, folder: Path, hands: Crew) -> str:
+        """A clone, `<catalog>__loaded_<operation>`; one of an earlier try is replaced."""
+        name = f"{catalog}{suffix('loaded', folder.parents[1])}"
+        hands.call("motherduck", "drop", databases=[name])
+        made = hands.call("motherduck", "beside", databases=[catalog], suffix=name.removeprefix(catalog))
+        return f"{MD}{made[catalog]}"
+
+    def tidy(self, operation: str, hands: Crew) -> None:
+        """Drop the clones that an operation made for its own use; what it keeps for people stays."""
+        endings = tuple(suffix(what, Path(operation)) for what in OWN)
+        there = account(hands)["databases"]
+        if own := [name for name in there if name.endswith(endings)]:
+            hands.call("motherduck", "drop", databases=own)
+
+    def changed_since(self, kept: Kept, created_at: datetime) -> list[str]:
+        """What differs: files by size, time and hash, catalogs by their content."""
+        with Crew(self.stack.root) as hands:
+            remote = self._differing(hands, kept.manifest["content"], kept.manifest)
+        return [*super().changed_since(kept, created_at), *(f"{MD}{name}" for name in remote)]
+
+    def written_after(self, moment: datetime) -> list[str]:
+        """Files by their times, catalogs by MotherDuck's newest snapshot of each that nobody gave a name to."""
+        with Crew(self.stack.root) as hands:
+            snapshots = account(hands)["snapshots"]
+        later = {
+            point["database"]
+            for point in snapshots
+            if not point["name"] and datetime.fromisoformat(point["created_at"]) > moment
+        }
+        return [*super().written_after(moment), *(f"{MD}{name}" for name in self.names if name in later)]
+
+    def _keep_present(
+        self, names: list[str], quarantine: Path, hands: Crew, *, consume: bool, over: Kept | None
+    ) -> None:
+        there = set(account(hands)["databases"])
+        if over is not None:
+            held = {name: over.manifest["content"][name] for name in names if name in there}
+            if other := self._differing(hands, held, over.manifest):
+                reason = f"{MD}{other[0]} was changed by somebody else since it was put into {over.folder.name}"
+                raise StepFailed(reason, "let them finish, then try again")
+        elif not consume:
+            present = [name for name in names if name in there]
+            hands.call("motherduck", "beside", databases=present, suffix=suffix("aside", quarantine))
+
+    def _held(self, points: Mapping[str, Any], hands: Crew, say: Say) -> Content:
+        """What was kept really holds, told by clones that are thrown away."""
+        made = hands.call("motherduck", "clone", say, points=points, suffix=f"__check_{uuid4().hex[:8]}")
+        try:
+            return self._content(hands, {name: f"{MD}{clone}" for name, clone in made.items()})
+        finally:
+            hands.call("motherduck", "drop", databases=list(made.values()))
+
+    def _differing(
+        self, hands: Crew, wanted: Mapping[str, Any], manifest: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Those catalogs whose present content is not the one that is wanted; one that is not there differs."""
+        there = set(account(hands)["databases"])
+        present = self._content(hands, {name: f"{MD}{name}" for name in wanted if name in there})
+        return [name for name in wanted if name not in present or not same(present[name], wanted[name], manifest or {})]
+
+    def _content(self, hands: Crew, databases: dict[str, str]) -> Content:
+        return cast("Content", hands.call("duck", "content:content", databases=databases))
+
+
+def account(hands: Crew) -> dict[str, Any]:
+    """What MotherDuck says of itself; see `motherduck_worker.Account`."""
+    return cast("dict[str, Any]", hands.call("motherduck", "account"))
+
+
+def same(one: Mapping[str, Any], other: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
+    """Whether two catalogs hold the same; digests of another version of DuckDB are not compared, rows are."""
+    if manifest.get("duckdb", version("duckdb")) == version("duckdb"):
+        return one == other
+    return {k: (v["kind"], v["rows"]) for k, v in one.items()} == {k: (v["kind"], v["rows"]) for k, v in other.items()}
+
+
+def suffix(what: str, folder: Path) -> str:
+    """What is put behind a catalog's name, told from an operation's folder: `__past_4f1c`."""
+    operation = folder.parent.name if folder.name == what else folder.name
+    return f"__{what}_{re.sub('[^a-z0-9_]', '_', operation.lower())}"
+
+
+def moments(there: Mapping[str, Any], names: Sequence[str]) -> list[Moment]:
+    """The moments of a set of catalogs, from the snapshots of each; see `MotherDuck.list`."""
+    mine = {name: [point for point in there["snapshots"] if point["database"] == name] for name in names}
+    times = sorted({datetime.fromisoformat(point["created_at"]) for points in mine.values() for point in points})
+    found: list[Moment] = []
+    for time in times:
+        points: dict[str, Any] = {}
+        ends: list[datetime] = []
+        for name, own in mine.items():
+            before = [index for index, one in enumerate(own) if datetime.fromisoformat(one["created_at"]) <= time]
+            if before:
+                points[name] = own[before[-1]]
+                ends += _end(own, before[-1], there["databases"].get(name, {}).get("retention"))
+        if len(points) == len(names):
+            found.append(Moment("automatic", time, min(ends, default=None), points))
+    return found
+
+
+def _end(points: list[Any], index: int, retention: float | None) -> list[datetime]:
+    """When MotherDuck collects a snapshot: a named one never, the newest not yet, others some days after their end."""
+    if points[index]["name"] or index + 1 == len(points) or retention is None:
+        return []
+    return [datetime.fromisoformat(points[index + 1]["created_at"]) + timedelta(days=retention)]
+
+
+def _words(held: Mapping[str, Any]) -> str:
+    return f"{held['kind']} {held['rows']} {held['digest']}"
