@@ -10,7 +10,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.errors import Refused
-from ops_tasks.namespaces import prevention, recovery, restating
+from ops_tasks.namespaces import prevention, recovery, restating, restoring
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
 from ops_tasks.namespaces.restating import Asked, decide
@@ -251,5 +251,13 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
 
 
 ns = Collection(
-    "ops", backfill, restating.restate, prevention.prevention, retry, rollback, show_history, *recovery.tasks
+    "ops",
+    backfill,
+    restating.restate,
+    prevention.prevention,
+    retry,
+    rollback,
+    show_history,
+    restoring.restore,
+    *recovery.tasks,
 )

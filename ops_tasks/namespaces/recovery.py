@@ -1,4 +1,4 @@
-"""Recoveries of the whole stack in the `ops` namespace: rebuild, restore, repair-state."""
+"""Recoveries of the whole stack in the `ops` namespace: rebuild, repair-state, and their rehearsal."""
 
 from __future__ import annotations
 
@@ -61,63 +61,7 @@ def rebuild(
                 terminal.show(f"[red]✗[/red] {escape(file.path)}: {escape(evidence)}")
         return scenario.diagnose(found, seen, crew, Options(allow_history_loss, accept_red), reload)
 
-    return _recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
-
-
-@ops_task(
-    "restore",
-    public="ops.restore",
-    help={
-        "snapshot": "Name of the snapshot to restore (snapshot.list shows them).",
-        "at": "Restore the newest snapshot taken at or before this time, YYYY-MM-DD HH:MM, in UTC.",
-        "file": "Restore one database from a plain file, mending the state and all that hangs on it.",
-        "catalog": "With --file: which database it is a backup of (default: the one of that name).",
-        "only": "Restore a part: marts, raw or state; the rest is made to agree.",
-        "allow_history_loss": HISTORY,
-        "accept_red": RED,
-    },
-)
-def restore(
-    _context: Context,
-    snapshot: str = "",
-    at: str = "",
-    file: str = "",
-    catalog: str = "",
-    only: str = "",
-    plan: bool = False,
-    yes: bool = False,
-    allow_history_loss: bool = False,
-    accept_red: bool = False,
-    stack: str = "",
-    *,
-    terminal: Terminal,
-) -> Document:
-    """Bring a snapshot back, whole or in part, or put a plain file in a database's place; what is there now is kept.
-
-    Example: invoke ops.restore --snapshot=nightly_20260419
-    """
-    from pathlib import Path
-
-    from ops_tasks.errors import UsageError
-    from ops_tasks.scenarios import restore as scenario
-    from ops_tasks.scenarios.recovery_facts import Options
-
-    if sum(bool(one) for one in (snapshot, at, file)) != 1:
-        raise UsageError("say what to restore", "one of --snapshot=NAME, --at=TIME, --file=PATH")
-    if catalog and not file:
-        raise UsageError("--catalog goes with --file")
-    if only and file:
-        raise UsageError("--only goes with --snapshot or --at", "--file is one database already")
-
-    def facts(found: Stack, crew: Crew) -> Facts:
-        options = Options(allow_history_loss, accept_red)
-        if file:
-            return scenario.from_file(found, Path(file).expanduser().resolve(), catalog, options, crew)
-        taken = scenario.choose(found, snapshot, at)
-        terminal.show(f"{escape(taken.name)}, taken {taken.created_at:%Y-%m-%d %H:%M} UTC: {escape(taken.why)}")
-        return scenario.from_snapshot(found, taken, only, options, crew)
-
-    return _recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
+    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
 
 
 @ops_task(
@@ -151,7 +95,7 @@ def repair_state(
         options = Options(allow_history_loss, accept_red)
         return scenario.diagnose(found, models, crew, options) if told else None
 
-    return _recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
+    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
 
 
 @ops_task(
@@ -187,7 +131,7 @@ def drill(
     return Document("ops.drill", "findings" if findings else "ok", findings=findings, more={"drill": asdict(done)})
 
 
-def _recovery(
+def recovery(
     terminal: Terminal,
     folder: str,
     task: str,
@@ -230,4 +174,4 @@ def _recovery(
             return run_plan(found, made, terminal, descriptor, more)
 
 
-tasks = (doctor, rebuild, restore, repair_state, drill)
+tasks = (doctor, rebuild, repair_state, drill)

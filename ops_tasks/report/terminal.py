@@ -67,6 +67,10 @@ class Terminal:
             mark = "[green]✓[/green]" if event == "done" else "[red]✗[/red]"
             self.show(f"{mark} {escape(text)} [dim]{seconds or 0:.1f} s[/dim]")
 
+    def pause(self) -> None:
+        """End the live line: somebody is going to be asked something."""
+        self._stop()
+
     def _stop(self) -> None:
         if self._status is not None:
             self._status.stop()

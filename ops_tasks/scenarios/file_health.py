@@ -60,7 +60,7 @@ def roles(stack: Stack, path: Path) -> tuple[str, ...]:
     found = ["raw"] if path in raw else []
     if path == stack.state_file:
         found.append("state")
-    if not stack.remote and path == main_file(stack) or (not found and path in stack.databases.values()):
+    if (not stack.remote and path == main_file(stack)) or (not found and path in stack.databases.values()):
         found.append("marts")
         if stack.state_file is None:
             found.append("state")

@@ -7,7 +7,9 @@ from functools import partial
 
 from ops_tasks.errors import StepFailed
 from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
+from ops_tasks.scenarios import past
 from ops_tasks.scenarios import recovery_steps as steps
+from ops_tasks.scenarios.past import Agree
 from ops_tasks.scenarios.recovery_facts import Facts, to_json
 from ops_tasks.scenarios.verify import Say, Verdict, audits, contracts, drift
 from ops_tasks.stack import Stack
@@ -15,15 +17,19 @@ from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.load import argv
 
 
-def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
-    """Assemble the steps that `found` asks for; each of them can be repeated."""
+def recover(stack: Stack, found: Facts, crew: Crew | None = None, agree: Agree | None = None) -> Plan:
+    """Assemble the steps that `found` asks for; each of them can be repeated.
+
+    `agree` is asked before the present is cut off for a past, with what differs; without it the plan's own
+    confirmation counts for that as well.
+    """
     hands = crew or Crew(stack.root)
     return Plan(
         task=found.task,
         operation=found.operation,
         title=found.title,
         arguments=to_json(found),
-        steps=(*_taking(stack, found, hands), *_bringing(stack, found, hands), *validate(stack, found, hands)),
+        steps=(*_taking(stack, found, hands), *_bringing(stack, found, hands, agree), *validate(stack, found, hands)),
         snapshot="snapshot",
         put_back=partial(steps.put_back, stack, found),
         release=lambda kill: hands.release(kill=kill),
@@ -66,8 +72,8 @@ def _taking(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
     return made
 
 
-def _bringing(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
-    made: list[Step] = []
+def _bringing(stack: Stack, found: Facts, hands: Crew, agree: Agree | None) -> list[Step]:
+    made = past.steps(stack, found, found.past, hands, agree) if found.past is not None else []
     for number, one in enumerate(found.bring):
         what = "everything" if one.only is None else ", ".join(one.only)
         title = f"Bring {what} back from {one.snapshot}"

@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ops_tasks.operation.plan import Refusal
+from ops_tasks.scenarios.moments import Past
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Facts:
 
     `gone`: databases that another file replaces; `wals`: logs that are taken away from a file that stays. `refills`:
     sources to load again. `stale`: raw tables' sources whose models are computed anew, None for every model.
+    `past`: the whole set as it was, laid beside the present first unless it is restored `in_place`.
     `before`: what models (quoted) and raw tables (dotted) had. `compute`: whether SQLMesh has anything to mend.
     """
 
@@ -79,6 +81,8 @@ class Facts:
     wals: tuple[str, ...] = ()
     bring: tuple[Bring, ...] = ()
     place: Place | None = None
+    past: Past | None = None
+    in_place: bool = False
     refills: tuple[str, ...] = ()
     fresh_state: bool = False
     compute: bool = False

@@ -15,10 +15,11 @@ from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Place
 from ops_tasks.scenarios.verify import fixed_now, project
 from ops_tasks.stack import Stack
-from ops_tasks.systems import snapshots
+from ops_tasks.systems import backends, snapshots
 from ops_tasks.systems.crew import Crew
 
 HISTORY, ASIDE = "history.duckdb", "aside"
+PAST, REMEMBERED = "past", "remembered"
 CHECKS = "sqlmesh_checks"
 
 
@@ -156,10 +157,11 @@ def compare(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 def manifest(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     """Count every table and compare with what the snapshot's manifest says."""
     wanted: dict[str, int] = {}
-    for one in found.bring:
+    back = [*found.bring, *([Bring(found.past.snapshot)] if found.past and found.past.snapshot else [])]
+    for one in back:
         rows: dict[str, int] = snapshots.get(stack, one.snapshot).manifest["rows"]
         files = None if one.only is None else set(one.only)
-        catalogs = {n for n, path in stack.databases.items() if files is None or stack.relative(path) in files}
+        catalogs = {n for n in stack.catalogs if files is None or stack.relative(stack.databases[n]) in files}
         wanted |= {name: count for name, count in rows.items() if name.split(".")[0] in catalogs}
     databases = stack.readable
     described = crew.on(run.log, run.held).call(
@@ -176,22 +178,27 @@ def manifest(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 
 
 def seal(stack: Stack, crew: Crew, run: Run) -> Result:
-    """Write down the hash of every file, so that a later rollback knows whether anything has changed since."""
+    """Write down the hash of everything, so that a later rollback knows whether anything has changed since."""
+    hands = crew.on(run.log, run.held)
     clear(run.folder)
-    return {"stamps": snapshots.stamps(stack, crew.on(run.log, run.held))}
+    backends.of(stack).tidy(run.operation, hands)
+    return {"stamps": snapshots.stamps(stack, hands)}
 
 
 def put_back(stack: Stack, found: Facts, run: Run) -> Result:
     """After a failure: everything as it was found, the broken files included; moved, so that a full disk will do."""
     aside = run.folder / ASIDE
-    evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, say=run.say, log=run.log, held=run.held)
+    with backends.crew_of(stack, None, run.log, run.held) as hands:
+        evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, say=run.say, crew=hands)
+        backends.of(stack).tidy(found.operation, hands, everything=True)
     clear(run.folder)
     return evidence
 
 
 def clear(folder: Path) -> None:
     """Throw away what this operation has put aside."""
-    shutil.rmtree(folder / ASIDE, ignore_errors=True)
+    for name in (ASIDE, PAST, REMEMBERED):
+        shutil.rmtree(folder / name, ignore_errors=True)
     for file in folder.glob(f"*-{HISTORY}*"):
         file.unlink()
 
@@ -268,5 +275,7 @@ def _date_column(stack: Stack, name: str) -> str | None:
 def _replaced(stack: Stack, found: Facts) -> set[str]:
     """Databases that are replaced as a whole by what is brought back."""
     paths = {stack.relative(path) for path in stack.duckdb_files}
+    if found.past is not None and found.past.snapshot is not None:
+        return paths
     replaced = {path for one in found.bring for path in (paths if one.only is None else paths & set(one.only))}
     return replaced | ({found.place.target} if found.place else set())

@@ -1,4 +1,4 @@
-"""Scenario 1, path B: a snapshot, or a plain file, takes the place of what is there, and the rest is made to agree."""
+"""Bringing something back: the whole set at a moment, a part of a snapshot, or a plain file in a database's place."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from ops_tasks.operation.journal import new_id
 from ops_tasks.operation.plan import Refusal
 from ops_tasks.scenarios import file_health as health
 from ops_tasks.scenarios import mending, recovery
+from ops_tasks.scenarios.differing import readable
 from ops_tasks.scenarios.lineage import dated_raw
+from ops_tasks.scenarios.moments import Past, shown
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Options, Place
 from ops_tasks.scenarios.undo import plan_undo
 from ops_tasks.scenarios.verify import project
@@ -24,6 +26,7 @@ from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.snapshots import Snapshot
 
 TASK = "ops.restore"
+REWOUND = "SQLMesh's state is taken back to that moment: the next sqlmesh run computes what came after it"
 PARTS = ("marts", "raw", "state")
 
 recover = recovery.recover
@@ -31,29 +34,25 @@ validate = recovery.validate
 rollback = plan_undo
 
 
-def choose(stack: Stack, name: str, at: str) -> Snapshot:
-    """The snapshot of that name, or the newest one taken at or before an instant (ISO, UTC unless it says otherwise).
+def to_past(stack: Stack, past: Past, options: Options, hands: Crew, *, in_place: bool) -> Facts:
+    """What bringing the whole set back to a moment does; raises `Refused` for a damaged snapshot."""
+    if past.snapshot is None:
+        base = replace(_facts(stack, options, f"restore of everything as of {shown(past.time)}"), compute=True)
+        return replace(base, past=past, in_place=in_place, notes=(REWOUND,))
+    found = from_snapshot(stack, snapshots.get(stack, past.snapshot), "", options, hands)
+    found = replace(found, past=past, in_place=in_place, bring=())
+    size = snapshots.get(stack, past.snapshot).bytes
+    if in_place or size <= found.free_bytes:
+        return replace(found, bytes=0 if in_place else size)
+    reason = f"a copy beside the present needs {size:,} bytes and {found.free_bytes:,} are free"
+    return replace(found, refusals=(*found.refusals, Refusal(reason, "free some space, or --in-place")))
 
-    Raises `UsageError` when there is none, or when it is a copy of a damaged set.
-    """
-    if name:
-        found = snapshots.get(stack, name)
-        if found.forensic:
-            raise UsageError(f"{name} was taken of a damaged set", "ops.rollback puts such a set back")
-        return found
-    try:
-        moment = datetime.fromisoformat(at)
-    except ValueError:
-        raise UsageError(f"--at: {at!r} is not a time", "YYYY-MM-DD HH:MM, in UTC") from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    newest = snapshots.newest(stack, before=moment)
-    if newest is None:
-        first = next((s for s in snapshots.every(stack) if s.verified_at and not s.forensic), None)
-        hint = (
-            f"the first is {first.name} of {first.created_at:%Y-%m-%d %H:%M} UTC" if first else "there is none at all"
-        )
-        raise UsageError(f"no verified snapshot was taken at or before {moment:%Y-%m-%d %H:%M} {moment.tzname()}", hint)
-    return newest
+
+def part_of(stack: Stack, past: Past, only: str, options: Options, hands: Crew) -> Facts:
+    """What restoring a part does; only a snapshot of ours has parts."""
+    if past.snapshot is None:
+        raise UsageError("--only needs a snapshot of ours", "MotherDuck remembers all catalogs together")
+    return from_snapshot(stack, snapshots.get(stack, past.snapshot), only, options, hands)
 
 
 def from_snapshot(stack: Stack, taken: Snapshot, only: str, options: Options, hands: Crew) -> Facts:
@@ -163,11 +162,9 @@ def _target(stack: Stack, source: Path, catalog: str) -> Path:
 def _since(stack: Stack, taken: Snapshot, hands: Crew) -> list[str]:
     """What has been added since the snapshot, as far as the present can be read."""
     now: dict[str, int] = {}
-    for name, path in stack.databases.items():
-        looks = hands.call("damage", "opened", path=str(path)) if path.is_file() else {"cause": "missing"}
-        if not looks["cause"]:
-            arguments: dict[str, Any] = {"databases": {name: str(path)}, "state": None, "environment": ""}
-            now |= hands.call("duck", "describe", **arguments)["rows"]
+    for name, where in readable(stack, hands).items():
+        arguments: dict[str, Any] = {"databases": {name: where}, "state": None, "environment": ""}
+        now |= hands.call("duck", "describe", **arguments)["rows"]
     rows: dict[str, int] = taken.manifest["rows"]
     more = {name: count - rows.get(name, 0) for name, count in now.items() if count > rows.get(name, 0)}
     if not more:

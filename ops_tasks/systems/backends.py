@@ -104,8 +104,8 @@ class Backend(Protocol):
         """Where DuckDB finds what a catalog holds now, once it has been restored with the quarantine `folder`."""
         ...
 
-    def tidy(self, operation: str, hands: Crew) -> None:
-        """Remove what an operation has made outside of its folder for its own use."""
+    def tidy(self, operation: str, hands: Crew, *, everything: bool = False) -> None:
+        """Remove what an operation has made outside of its folder for its own use (`everything`: for people too)."""
         ...
 
     def changed_since(self, kept: Kept, created_at: datetime) -> list[str]:

@@ -129,7 +129,7 @@ class LocalFiles:
         """A file that is replaced goes to the quarantine."""
         return str(folder / self.stack.relative(self.stack.databases[catalog]))
 
-    def tidy(self, operation: str, hands: Crew) -> None:
+    def tidy(self, operation: str, hands: Crew, *, everything: bool = False) -> None:
         """What an operation makes for its own use lies in its folder."""
 
     def changed_since(self, kept: Kept, created_at: datetime) -> list[str]:

@@ -23,6 +23,7 @@ from ops_tasks.systems.local_files import LocalFiles
 TRIES = 2
 # Clones that an operation makes for its own use: of the past that it validates, and of what was loaded in place.
 OWN = ("past", "loaded")
+FOR_PEOPLE = ("broken",)
 Content = dict[str, dict[str, Any]]
 
 
@@ -84,7 +85,7 @@ class MotherDuck(LocalFiles):
         points = cast("dict[str, Any]", kept.manifest["points"])
         gone = [name for name, point in points.items() if (point["clone"] or point["id"]) not in known]
         problems = [f"{MD}{name}: MotherDuck does not have it any more" for name in gone]
-        if not gone:
+        if not gone and note:  # a plan makes no clones
             held = self._held(points, hands, say)
             problems = [
                 f"{MD}{name} is not what was kept"
@@ -136,14 +137,17 @@ class MotherDuck(LocalFiles):
         points = cast("dict[str, Any]", kept.manifest["points"])
         if only is not None:
             points = {name: point for name, point in points.items() if f"{MD}{name}" in only}
-        wanted = kept.manifest["content"]
-        different = self._differing(hands, {name: wanted[name] for name in points}, kept.manifest)
+        wanted = kept.manifest.get("content")
+        if wanted is None:  # a moment that was never looked at, in place of everything
+            different = list(points)
+        else:
+            different = self._differing(hands, {name: wanted[name] for name in points}, kept.manifest)
         if different:
             self._keep_present(different, quarantine, hands, consume=consume or only is not None, over=over)
             say(f"bringing {', '.join(different)} back")
             hands.call("motherduck", "put", say, points={name: points[name] for name in different})
-            wrong = self._differing(hands, {name: wanted[name] for name in different}, kept.manifest)
-            if wrong:
+            asked = {name: wanted[name] for name in different} if wanted is not None else {}
+            if wrong := self._differing(hands, asked, kept.manifest):
                 raise StepFailed(f"{MD}{wrong[0]} is not what was kept, after it was brought back", "try again")
         local = None if only is None else [path for path in only if not path.startswith(MD)]
         done = super().restore(kept, quarantine, hands, say, consume=consume, only=local, over=over)
@@ -169,9 +173,9 @@ class MotherDuck(LocalFiles):
         made = hands.call("motherduck", "beside", databases=[catalog], suffix=name.removeprefix(catalog))
         return f"{MD}{made[catalog]}"
 
-    def tidy(self, operation: str, hands: Crew) -> None:
-        """Drop the clones that an operation made for its own use; what it keeps for people stays."""
-        endings = tuple(suffix(what, Path(operation)) for what in OWN)
+    def tidy(self, operation: str, hands: Crew, *, everything: bool = False) -> None:
+        """Drop the clones that an operation made for its own use, on request also what it keeps for people."""
+        endings = tuple(suffix(what, Path(operation)) for what in (*OWN, *(FOR_PEOPLE if everything else ())))
         there = account(hands)["databases"]
         if own := [name for name in there if name.endswith(endings)]:
             hands.call("motherduck", "drop", databases=own)
@@ -229,6 +233,30 @@ class MotherDuck(LocalFiles):
 def account(hands: Crew) -> dict[str, Any]:
     """What MotherDuck says of itself; see `motherduck_worker.Account`."""
     return cast("dict[str, Any]", hands.call("motherduck", "account"))
+
+
+def retentions(there: Mapping[str, Any], names: Sequence[str]) -> str:
+    """For how long MotherDuck remembers the catalogs: `7 days`, or each by itself where they differ."""
+    days = {name: there["databases"][name]["retention"] for name in names if name in there["databases"]}
+    words = {name: "not told" if count is None else f"{count:g} days" for name, count in days.items()}
+    if len(set(words.values())) == 1:
+        return next(iter(words.values()))
+    return ", ".join(f"{name} {word}" for name, word in words.items()) or "none of the catalogs is there"
+
+
+def plan_of(there: Mapping[str, Any], names: Sequence[str]) -> str:
+    """The plan as far as it can be told: names are Business, another retention than 0 or 1 day as well.
+
+    https://motherduck.com/docs/concepts/data-recovery
+    """
+    if any(point["name"] for point in there["snapshots"]):
+        return "Business (it has named snapshots)"
+    days = {there["databases"][name]["retention"] for name in names if name in there["databases"]}
+    if days - {0, 1, None}:
+        return "Business, by the retention"
+    if days == {0}:
+        return "free, or Lite from its free days, by the retention: nothing but the present is kept"
+    return "Lite or Business: not to be told by a retention of a day"
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:

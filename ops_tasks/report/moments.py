@@ -1,0 +1,54 @@
+"""A past, and how the present differs from it: what comes back, what is lost, per table and day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from ops_tasks.durations import told
+from ops_tasks.report.terminal import Terminal, escape
+
+MOST = 5
+
+
+def show_moment(terminal: Terminal, asked: str, found: Mapping[str, Any], lines: Sequence[str]) -> None:
+    """What was asked for and what was found: `label`, `created_at`, `expires_at` (ISO), and how far it lies back."""
+    now = datetime.now(UTC)
+    time = datetime.fromisoformat(found["created_at"])
+    if asked:
+        terminal.show(f"asked for {escape(asked)}")
+    terminal.show(f"found {escape(found['label'])}: {time:%Y-%m-%d %H:%M:%S} UTC, {told(now - time)} ago")
+    if found["expires_at"]:
+        left = datetime.fromisoformat(found["expires_at"]) - now
+        terminal.show(f"  [yellow]![/yellow] MotherDuck forgets it: expires in {told(left)}")
+    for line in lines:
+        terminal.show(f"  {escape(line)}")
+
+
+def show_difference(terminal: Terminal, difference: Mapping[str, Mapping[str, Any]]) -> None:
+    """A line per table that differs, with its days: + comes back, - is lost, ~ becomes what it was."""
+    from rich.table import Table
+
+    if not difference:
+        terminal.show("The copy and the present do not differ in any row.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("the cut changes", "rows", "+ come back", "- are lost", "~ change", "days"):
+        table.add_column(column)
+    for name, one in difference.items():
+        days = [f"{day} {_counts(counts)}" for day, counts in one["days"].items() if day != "none"]
+        more = f" and {len(days) - MOST} more" if len(days) > MOST else ""
+        columns = f"; columns {', '.join(one['columns'])}" if one["columns"] else ""
+        counts = (f"{one[what]:,}" if one[what] else "" for what in ("added", "removed", "changed"))
+        table.add_row(name, _rows(one), *counts, f"{', '.join(days[:MOST])}{more}{columns}")
+    terminal.show(table)
+
+
+def _rows(one: Mapping[str, Any]) -> str:
+    before, after = ("gone" if one[side] is None else f"{one[side]:,}" for side in ("before", "after"))
+    return f"{before}→{after}"
+
+
+def _counts(counts: Sequence[int]) -> str:
+    return "".join(f"{sign}{count}" for sign, count in zip("+-~", counts, strict=True) if count)

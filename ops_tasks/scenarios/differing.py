@@ -1,0 +1,112 @@
+"""What the present and a past of the stack differ in, per table and day."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ops_tasks.errors import OpsError
+from ops_tasks.scenarios.lineage import date_column
+from ops_tasks.scenarios.verify import Say, project
+from ops_tasks.stack import Stack
+from ops_tasks.systems.crew import Crew
+
+Columns = Mapping[str, Mapping[str, str]]
+OWN = "sqlmesh"
+UNKNOWN: dict[str, Any] = {"time_column": None, "kind": "", "clock_columns": [], "plain_keys": []}
+
+
+def differences(stack: Stack, past: Mapping[str, str], hands: Crew, say: Say) -> dict[str, Any]:
+    """Return table -> `diff_worker.Difference` from the present to `past` (catalog -> what DuckDB attaches).
+
+    Compared are the raw tables and what SQLMesh shows, in every environment, as far as either side has it.
+    """
+    present = readable(stack, hands)
+    sides = [hands.call("duck", "catalog", databases=side)["columns"] for side in (present, dict(past))]
+    columns: Columns = {**sides[1], **sides[0]}
+    tables = _tables(stack, columns, _keys(stack, dict(past), hands), _models(stack, hands))
+    done: dict[str, Any] = hands.call("diff", "differences", say, before=present, after=dict(past), tables=tables)
+    hands.dismiss("diff")
+    return done
+
+
+def readable(stack: Stack, hands: Crew) -> dict[str, str]:
+    """The catalogs of the present that can be looked at: a broken one has nothing to be compared."""
+    found: dict[str, str] = {}
+    for name, where in stack.readable.items():
+        try:
+            hands.call("duck", "catalog", databases={name: where})
+        except OpsError:
+            continue
+        found[name] = where
+    return found
+
+
+def _tables(
+    stack: Stack, columns: Columns, keys: Mapping[str, list[str]], models: Mapping[str, Mapping[str, Any]]
+) -> list[dict[str, Any]]:
+    raw = {
+        f"{source.catalog}.{source.dataset}.{table}": section.date_column
+        for source in stack.config.sources.values()
+        for table, section in source.tables.items()
+    }
+    loaded = {f"{source.catalog}.{source.dataset}." for source in stack.config.sources.values()}
+    found: list[dict[str, Any]] = []
+    for place, types in columns.items():
+        catalog, schema, table = place.split(".", 2)
+        if (
+            catalog.startswith(OWN)
+            or schema.startswith(OWN)
+            or table.startswith("_dlt")
+            or catalog not in stack.catalogs
+        ):
+            continue
+        is_raw = f"{catalog}.{schema}." in loaded
+        model: dict[str, Any] = {**UNKNOWN, **models.get(place, {})}
+        name = place if is_raw else f"{schema}.{table}"
+        column = raw.get(place) if is_raw else date_column(model, types, stack.config.date_columns.get(name))
+        # dlt gives every row an id of its own, anew each time that it is loaded.
+        exclude = [one for one in types if one.startswith("_dlt_")] + list(model["clock_columns"])
+        found.append(
+            {
+                "name": name,
+                "catalog": catalog,
+                "schema": schema,
+                "table": table,
+                "date_column": column,
+                "keys": keys.get(place) or [key for key in model["plain_keys"] if key in types],
+                "exclude": exclude,
+            }
+        )
+    return found
+
+
+def _keys(stack: Stack, databases: Mapping[str, str], hands: Crew) -> dict[str, list[str]]:
+    """Primary keys of the raw tables, as dlt wrote them down."""
+    datasets = {name: [source.catalog, source.dataset] for name, source in stack.config.sources.items()}
+    told = hands.call("duck", "dlt_schemas", databases=databases, datasets=datasets)
+    return {
+        f"{datasets[name][0]}.{datasets[name][1]}.{table}": one["primary_key"]
+        for name, tables in told.items()
+        for table, one in tables.items()
+    }
+
+
+def _models(stack: Stack, hands: Crew) -> dict[str, dict[str, Any]]:
+    """What SQLMesh knows of the views of prod: time columns, keys, columns that tell the run's own clock.
+
+    A state that is lost or broken knows nothing; rows are compared all the same.
+    """
+    name = hands.warm("sqlmesh", cwd=stack.project)
+    try:
+        seen = hands.call(name, "inspect", **project(stack), environment=stack.config.sqlmesh.environment)
+        hands.call(name, "let_go")
+    except OpsError:
+        return {}
+    finally:
+        hands.dismiss(name)
+    return {
+        ".".join(model["view"]): model | {"plain_keys": [key.strip('"') for key in model["keys"]]}
+        for model in seen["models"].values()
+        if model["view"] is not None
+    }
