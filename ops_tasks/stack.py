@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, cast
+from urllib.parse import parse_qs, urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -20,6 +22,7 @@ FILE = "invoke.yaml"
 LOCAL, MOTHERDUCK = "local", "motherduck"
 BACKEND = "DATABOX_BACKEND"
 MD = "md:"
+TOKENS = ("motherduck_token", "MOTHERDUCK_TOKEN")
 DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
@@ -340,9 +343,38 @@ def _load(file: Path, parsed: dict[str, Any]) -> Stack:
         raise UsageError(f"{place}: {key}: {first['msg']}", _hint(path, first["type"])) from None
     root = (file.parent / config.root).resolve()
     stack = Stack(file, root, config)
+    if stack.remote:
+        _provide_token(stack)
     _check_paths(stack, raw)
     FOUND[file] = stack
     return stack
+
+
+def _provide_token(stack: Stack) -> None:
+    """Put the token of dlt's `secrets.toml` into the environment, where MotherDuck's extension looks for it.
+
+    Only where the environment has none; it is written nowhere, and never part of an address.
+    """
+    if any(os.environ.get(name) for name in TOKENS):
+        return
+    for folder in (stack.root, stack.file.parent):
+        try:
+            told = tomllib.loads((folder / ".dlt" / "secrets.toml").read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
+            continue
+        if token := _token_in(told.get("destination", {}).get("motherduck", {}).get("credentials")):
+            os.environ[TOKENS[0]] = token
+            return
+
+
+def _token_in(credentials: object) -> str:
+    """dlt takes a table with a `password`, or an address with the token in its query."""
+    if isinstance(credentials, str):
+        found = parse_qs(urlsplit(credentials).query)
+        return next((found[key][0] for key in ("motherduck_token", "token") if key in found), "")
+    if isinstance(credentials, dict):
+        return str(cast("dict[str, object]", credentials).get("password", ""))
+    return ""
 
 
 def _check_paths(stack: Stack, raw: dict[str, Any]) -> None:

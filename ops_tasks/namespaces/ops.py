@@ -15,6 +15,7 @@ from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
 from ops_tasks.namespaces.restating import Asked, decide
 from ops_tasks.namespaces.running import run_plan, steps
+from ops_tasks.namespaces.selftest import selftest
 from ops_tasks.operation import lock
 from ops_tasks.operation.journal import history, read
 from ops_tasks.report.document import Document
@@ -184,7 +185,9 @@ def rollback(
     if planned.snapshot is None:
         terminal.show("  It was stopped before it changed anything.")
     else:
-        where = planned.quarantine.relative_to(found.root)
+        where = str(planned.quarantine.relative_to(found.root))
+        if found.remote:
+            where += f", of the catalogs clones: CATALOG__aside_{operation}"
         terminal.show(f"  ~ the state set: {planned.snapshot} of {planned.created_at}, {size(planned.bytes)}")
         terminal.show(f"  ~ what is there now: moved to {where}")
     if planned.later and not discard_later_changes:
@@ -203,7 +206,9 @@ def rollback(
         evidence = undo.undo(found, record, planned, lambda text: terminal.step("progress", text, None), (descriptor,))
     if "files" in evidence:
         theirs: list[str] = evidence.get("theirs", [])
-        terminal.show(f"[green]✓[/green] {evidence['files'] - len(theirs)} files are byte-identical to the snapshot")
+        catalogs = ", every catalog holds what it held" if found.remote else ""
+        same = evidence["files"] - len(theirs)
+        terminal.show(f"[green]✓[/green] {same} files are byte-identical to the snapshot{catalogs}")
         for path in theirs:
             terminal.show(f"[yellow]![/yellow] {escape(path)} is as somebody else has written it since")
     else:
@@ -254,10 +259,11 @@ ns = Collection(
     "ops",
     backfill,
     restating.restate,
+    restoring.restore,
     prevention.prevention,
     retry,
     rollback,
     show_history,
-    restoring.restore,
+    selftest,
     *recovery.tasks,
 )

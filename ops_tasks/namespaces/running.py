@@ -54,12 +54,14 @@ def run_plan(
         choice = f"invoke ops.retry {plan.operation}, or invoke ops.rollback {plan.operation}"
         terminal.show(f"  Not everything could be put back. → {choice}")
     else:
-        terminal.show(_as_before(outcome) if plan.snapshot in outcome.results else "")
+        terminal.show(_as_before(stack, outcome) if plan.snapshot in outcome.results else "")
     finding = {"step": outcome.step, "reason": outcome.reason, "way_out": outcome.way_out}
     return Document(task, STATUS[outcome.status], plan.operation, told, [finding], dict(more))
 
 
-def _as_before(outcome: Outcome) -> str:
+def _as_before(stack: Stack, outcome: Outcome) -> str:
+    if not outcome.theirs and stack.remote:
+        return "  Every file is byte-identical to before, every catalog holds what it held."
     if not outcome.theirs:
         return "  Every file is byte-identical to before."
     return f"  {', '.join(outcome.theirs)} as somebody else has written it meanwhile; every other file is as before."

@@ -77,12 +77,14 @@ def create(
 def show_list(_context: Context, stack: str = "", *, terminal: Terminal) -> Document:
     """List the snapshots: when they were taken, how large they are, when they were verified last, what keeps them.
 
-    Exit 1 when a manifest cannot be read.
+    On MotherDuck also what it remembers by itself, and when that expires. Exit 1 when a manifest cannot be read, or
+    MotherDuck has lost what a snapshot says is kept there.
 
     Example: invoke snapshot.list
     """
-    from ops_tasks.report.snapshots import listing
+    from ops_tasks.report.snapshots import listing, show_memory
     from ops_tasks.scenarios import pruning
+    from ops_tasks.scenarios.memory import memory
     from ops_tasks.systems import retention
 
     found, now = find(stack), datetime.now(UTC)
@@ -97,9 +99,13 @@ def show_list(_context: Context, stack: str = "", *, terminal: Terminal) -> Docu
         whom = f"operation {one.operation}" if one.operation else "a restore"
         terminal.show(f"[dim]{escape(one.name)}: used up by {whom}, {size(one.bytes)} left[/dim]")
     findings = _unreadable(found)
+    more: dict[str, Any] = {"snapshots": rows, "used_up": [vars(one) for one in gone]}
+    if found.remote:
+        more["motherduck"] = remembered = memory(found)
+        show_memory(terminal, remembered)
+        findings += [{"reason": line, "way_out": "take a new one"} for line in remembered["lost"]]
     for finding in findings:
         terminal.show(f"[red]✗[/red] {escape(finding['reason'])}")
-    more = {"snapshots": rows, "used_up": [vars(one) for one in gone]}
     return Document("snapshot.list", "findings" if findings else "ok", findings=findings, more=more)
 
 

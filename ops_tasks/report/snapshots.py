@@ -6,11 +6,12 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from ops_tasks.report.terminal import escape, size
+from ops_tasks.report.terminal import Terminal, escape, size
 
 if TYPE_CHECKING:
     from rich.table import Table
 
+SHOWN = 5
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -42,6 +43,19 @@ def decisions(rows: Rows) -> Table:
         taken = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
         table.add_row(row["name"], f"{taken:%Y-%m-%d %H:%M}", size(row["bytes"]), word, why)
     return table
+
+
+def show_memory(terminal: Terminal, told: Mapping[str, Any]) -> None:
+    """What MotherDuck remembers by itself (`scenarios.memory`), the newest moments of it with their ends."""
+    terminal.show(f"MotherDuck: retention {escape(told['retention'])}; plan: {escape(told['plan'])}")
+    moments = told["moments"]
+    if not moments:
+        terminal.show("  it remembers no moment by itself: only the snapshots above are a way back")
+        return
+    terminal.show(f"  it remembers {len(moments)} moments by itself (ops.restore --at=TIME), the newest:")
+    for one in moments[-SHOWN:]:
+        ends = f"expires in {one['expires_in']}" if one["expires_in"] else "does not expire yet"
+        terminal.show(f"  {datetime.fromisoformat(one['created_at']):%Y-%m-%d %H:%M:%S} UTC, {ends}")
 
 
 def _verified(row: Mapping[str, Any]) -> str:

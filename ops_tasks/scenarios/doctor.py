@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from ops_tasks.errors import Busy, OpsError
-from ops_tasks.scenarios import file_health, probes
+from ops_tasks.scenarios import file_health, motherduck_probe, probes
 from ops_tasks.scenarios.symptoms import Line, Symptom
 from ops_tasks.scenarios.verify import Say
 from ops_tasks.stack import Stack
@@ -51,6 +51,7 @@ def _logical(
 ) -> list[Line]:
     """Ask about what is in the files, if they can be read."""
     wanted: dict[str, Probe] = {
+        **({"motherduck": motherduck_probe.account} if stack.remote else {}),
         "sqlmesh": probes.state,
         "contracts": probes.promises,
         "loads": probes.loads,

@@ -157,7 +157,7 @@ def _cut(stack: Stack, found: Facts, past: Past, crew: Crew, agree: Agree | None
     """The one dangerous step: what is there is replaced by what was judged."""
     file = run.folder / DIFFERENCE
     difference: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-    if agree is not None and not agree(difference):
+    if agree is not None and not found.in_place and not agree(difference):
         raise Refused("the cut was not confirmed", "the same command again; the copy was thrown away")
     hands = crew.on(run.log, run.held)
     backend, over = backends.of(stack), snapshots.published(stack, found.snapshot).kept

@@ -123,6 +123,8 @@ def drift(stack: Stack, say: Say, shared: Worker | None = None) -> Verdict:
         return Verdict("drift", "not run", lost, {})
     with sqlmesh(stack, shared=shared) as worker:
         found = worker.call("drift", say, **project(stack), raw=dated_raw(stack))
+    if stack.remote:  # other databases of the account are not the project's
+        found["leftovers"] = [one for one in found["leftovers"] if one["object"].split(".")[0] in stack.catalogs]
     problems = cast("list[dict[str, Any]]", found["problems"])
     findings = tuple(
         finding(
