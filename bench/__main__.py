@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from bench import backfill, copies, gate, large_files, scan
+from bench import backfill, copies, gate, large_files, past, scan
 
 ROUNDS = 3
 BENCHMARKS = {
     "scan": scan.report,
     "copies": copies.report,
+    "past": past.report,
     "backfill": backfill.report,
     "large-files": large_files.report,
     "gate": gate.report,

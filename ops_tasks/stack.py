@@ -132,6 +132,31 @@ class GuardSection(_Section):
             raise ValueError(error.reason) from None
 
 
+class WatchKeepSection(_Section):
+    """Which of its own snapshots `watch.snapshot` keeps, in restic's words; 0 switches one off."""
+
+    last: int = Field(default=3, ge=0)
+    hourly: int = Field(default=24, ge=0)
+    daily: int = Field(default=7, ge=0)
+    weekly: int = Field(default=4, ge=0)
+    monthly: int = Field(default=0, ge=0)
+    within: timedelta = timedelta()
+
+    @field_validator("within", mode="before")
+    @classmethod
+    def _span(cls, value: object) -> object:
+        try:
+            return parse_duration(value, "within") if isinstance(value, str) else value
+        except UsageError as error:
+            raise ValueError(error.reason) from None
+
+
+class WatchSection(_Section):
+    """What runs without anybody there."""
+
+    keep: WatchKeepSection = WatchKeepSection()
+
+
 class OpsSection(_Section):
     """The whole `ops:` section; every path is relative to `root`, `root` itself to the file."""
 
@@ -149,6 +174,7 @@ class OpsSection(_Section):
     date_columns: dict[str, str] = Field(default_factory=dict)
     gate: GateSection = GateSection()
     guard: GuardSection = GuardSection()
+    watch: WatchSection = WatchSection()
 
     @field_validator("databases")
     @classmethod

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from invoke.collection import Collection
 
-MODULES = ("ops", "snapshot", "verify", "plan", "schema", "dagster", "database", "ci")
+MODULES = ("ops", "snapshot", "verify", "plan", "schema", "dagster", "database", "watch", "ci")
 
 
 def build() -> Collection:

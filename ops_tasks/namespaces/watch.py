@@ -1,0 +1,240 @@
+"""The `watch` namespace: what runs by itself, and what makes it run."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+
+from ops_tasks.errors import OpsError, Refused, UsageError
+from ops_tasks.namespaces.edge import ops_task
+from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape, size
+from ops_tasks.stack import BACKEND, find
+
+if TYPE_CHECKING:
+    from ops_tasks.scenarios.pruning import Prune
+    from ops_tasks.scenarios.units import Place
+    from ops_tasks.scenarios.watching import Watch
+    from ops_tasks.stack import Stack
+
+SNAPSHOT, UNITS = "watch.snapshot", "watch.units"
+
+
+@ops_task(
+    "snapshot",
+    public=SNAPSHOT,
+    help={
+        "min_age": "Do nothing while there is a verified snapshot younger than this (50m, 6h, 1d).",
+        "yes": "Taken, as everywhere; there is no question.",
+    },
+)
+def snapshot(
+    _context: Context,
+    min_age: str = "",
+    plan: bool = False,
+    yes: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Take a verified snapshot, then remove those of its own that ops.watch.keep lets go: for a timer or for cron.
+
+    Its own are named watch_ and the time. Never removed: the newest verified one, pinned ones, and what an operation
+    needs. When none can be taken, none is removed. Exit 1 when one is taken and the old ones cannot be removed.
+
+    Example: invoke watch.snapshot --min-age=50m
+    """
+    from ops_tasks.durations import told
+    from ops_tasks.operation import lock
+    from ops_tasks.scenarios import watching
+    from ops_tasks.systems.units import span
+
+    age = span(min_age, "--min-age") if min_age else None
+    found, now = find(stack), datetime.now(UTC)
+    if age and (young := watching.fresh(found, age, now)):
+        terminal.show(f"{escape(young.name)} is {told(now - young.created_at)} old: nothing to do")
+        return Document(SNAPSHOT, "ok", more={"name": None, "fresh": young.name})
+    refuse_unless_free(found)
+    keep = found.config.watch.keep
+    if plan:
+        return _plan(found, watching.name_at(found, now), terminal)
+    with lock.held(found.home, SNAPSHOT, "-") as descriptor:
+        refuse_unfinished(found)
+        name = watching.name_at(found, datetime.now(UTC))
+        taken = watching.take(found, name, lambda text: terminal.step("progress", text, None), (descriptor,))
+        terminal.show(f"[green]✓[/green] {escape(name)}: {size(taken.bytes)}, verified")
+        more: dict[str, Any] = {"name": name, "fresh": None, "bytes": taken.bytes}
+        try:
+            gone = watching.forget(found, keep)
+        except (OpsError, OSError) as error:
+            return _kept_too_many(name, error, more)
+    if gone.going or gone.leftovers:
+        terminal.show(f"[green]✓[/green] removed {_words(gone)}: {size(gone.bytes)} freed")
+    return Document(SNAPSHOT, "ok", more=more | _told(gone))
+
+
+def _plan(stack: Stack, name: str, terminal: Terminal) -> Document:
+    from ops_tasks.report.snapshots import decisions
+    from ops_tasks.scenarios import watching
+    from ops_tasks.systems import snapshots
+
+    need, free = snapshots.set_bytes(stack), snapshots.free_bytes(stack)
+    terminal.show(f"{escape(name)}: {size(need)} ({size(free)} free); then:")
+    if need > free:
+        raise Refused(f"a snapshot needs {size(need)} and {size(free)} are free", "free some space")
+    gone = watching.plan_forget(stack, stack.config.watch.keep, coming=name)
+    terminal.show(decisions([vars(one) | {"created_at": one.created_at.isoformat()} for one in gone.decisions]))
+    more = {"name": name, "fresh": None, "bytes": need, "free_bytes": free} | _told(gone)
+    return Document(SNAPSHOT, "ok", more=more)
+
+
+def _kept_too_many(name: str, error: OpsError | OSError, more: dict[str, Any]) -> Document:
+    why = error.reason if isinstance(error, OpsError) else str(error)
+    reason = f"{name} is taken, but the old ones could not be removed: {why}"
+    # On standard error whatever was asked for: of what cron runs nobody sees anything else.
+    Terminal(json=True).show(f"[red]✗[/red] {escape(reason)}")
+    return Document(SNAPSHOT, "findings", findings=[{"reason": reason, "way_out": "invoke snapshot.list"}], more=more)
+
+
+def _told(gone: Prune) -> dict[str, Any]:
+    return {
+        "keep": {one.name: list(one.reasons) for one in gone.decisions if one.reasons},
+        "remove": list(gone.going),
+        "leftovers": [folder.name for folder in gone.leftovers],
+        "freed_bytes": gone.bytes,
+    }
+
+
+def _words(gone: Prune) -> str:
+    return escape(", ".join([*gone.going, *(folder.name for folder in gone.leftovers)]))
+
+
+@ops_task(
+    "units",
+    public=UNITS,
+    help={
+        "every": "How often: 15m, 6h, daily, or a calendar as systemd writes it (default: the watch's own).",
+        "only": "One watch, by its name (default: all of them).",
+        "user": "For the account's own systemd or crontab; this is the default.",
+        "system": "For the system's own, running as this account.",
+        "format": "systemd (default) or cron.",
+        "write": "Write the files into this folder instead of showing them.",
+        "yes": "Replace files that say something else, without a question.",
+    },
+)
+def units(
+    _context: Context,
+    every: str = "",
+    only: str = "",
+    user: bool = False,
+    system: bool = False,
+    format: str = "systemd",
+    write: str = "",
+    plan: bool = False,
+    yes: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Show or write the systemd units, or the lines of a crontab, that run the watches of this stack.
+
+    They hold no secrets: tokens belong into .ops/watch.env, one NAME=value a line.
+
+    Example: invoke watch.units --every=1h --write=~/.config/systemd/user
+    """
+    from ops_tasks.scenarios import units as scenario
+
+    if user and system:
+        raise UsageError("--user and --system exclude each other", "leave one of them out")
+    if format not in (scenario.SYSTEMD, scenario.CRON):
+        raise UsageError(f"--format: {format!r} is unknown", "systemd or cron")
+    watches = _watches(only, every)
+    where = _place(find(stack), system=system)
+    texts = _texts(where, watches, every, format)
+    if write:
+        given = {"every": every, "only": only, "format": format if format != scenario.SYSTEMD else "", "write": write}
+        flags = [*(["--system"] if system else []), *(f"--{key}={quote(word)}" for key, word in given.items() if word)]
+        files = {Path(write).expanduser().absolute() / name: text for name, text in texts.items()}
+        return _write(where, files, " ".join(flags), terminal, plan=plan, yes=yes)
+    for name, text in texts.items():
+        terminal.console.out(f"# {name}\n{text}" if format == scenario.SYSTEMD else text, end="", highlight=False)
+    return Document(UNITS, "ok", more={"files": texts, "written": []})
+
+
+def _watches(only: str, every: str) -> list[Watch]:
+    from ops_tasks.errors import nearest
+    from ops_tasks.scenarios.watching import WATCHES
+
+    chosen = [watch for watch in WATCHES if only in ("", watch.name)]
+    if not chosen:
+        raise UsageError(f"--only: no watch {only!r}", nearest(only, [watch.name for watch in WATCHES]))
+    if every and len(chosen) > 1:
+        raise UsageError("--every is for one watch", f"--only=NAME: {', '.join(watch.name for watch in chosen)}")
+    return chosen
+
+
+def _place(stack: Stack, *, system: bool) -> Place:
+    from pwd import getpwuid
+
+    from ops_tasks.scenarios import units as scenario
+
+    try:
+        account = getpwuid(os.getuid()).pw_name if system else ""
+    except KeyError:
+        raise UsageError(f"user {os.getuid()} has no name here", "--user") from None
+    return scenario.place(stack, sys.executable, stack.backend if os.environ.get(BACKEND) else "", account)
+
+
+def _texts(where: Place, watches: list[Watch], every: str, form: str) -> dict[str, str]:
+    from ops_tasks.scenarios import units as scenario
+    from ops_tasks.systems.units import calendar
+
+    make = scenario.systemd if form == scenario.SYSTEMD else scenario.cron
+    made = (make(where, watch, calendar(every or watch.every)) for watch in watches)
+    return {name: text for files in made for name, text in files.items()}
+
+
+def _write(where: Place, files: dict[Path, str], flags: str, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
+    from ops_tasks.scenarios import units as scenario
+    from ops_tasks.systems import units as system
+
+    others = system.differing(files)
+    for path in files:
+        word = "there, and says something else" if path in others else "there" if path.is_file() else "new"
+        terminal.show(f"  {escape(str(path))} [dim]({word})[/dim]")
+    more: dict[str, Any] = {
+        "files": {path.name: text for path, text in files.items()},
+        "differing": [str(path) for path in others],
+    }
+    if plan:
+        return Document(UNITS, "ok", more=more | {"written": []})
+    command = f"invoke watch.units {flags}"
+    if others and not agree(terminal, "Replace what says something else?", yes=yes, command=command):
+        raise Refused("not confirmed; nothing was changed")
+    written = system.write(files)
+    after = scenario.next_commands(where, list(files), _known(where, files))
+    terminal.show(f"[green]✓[/green] {len(written)} of {len(files)} files written" + ("; then run:" if after else ""))
+    for line in after:
+        terminal.console.out(f"  {line}", highlight=False)
+    return Document(UNITS, "ok", more=more | {"written": [str(path) for path in written], "next": after})
+
+
+def _known(where: Place, files: Iterable[Path]) -> Path:
+    """Where systemd or cron looks for such files."""
+    units = any(file.suffix for file in files)
+    if where.user:
+        return Path("/etc/systemd/system" if units else "/etc/cron.d")
+    config = os.environ.get("XDG_CONFIG_HOME", "")
+    return (Path(config) if Path(config).is_absolute() else Path.home() / ".config") / "systemd" / "user"
+
+
+ns = Collection("watch", snapshot, units)

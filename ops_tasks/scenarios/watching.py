@@ -1,0 +1,88 @@
+"""What runs by itself: the table of watches, and the snapshots that are taken and forgotten with nobody there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from ops_tasks.scenarios import pruning
+from ops_tasks.scenarios.pruning import Prune
+from ops_tasks.stack import Stack, WatchKeepSection
+from ops_tasks.systems import retention, snapshots
+from ops_tasks.systems.retention import Policy
+from ops_tasks.systems.snapshots import Snapshot
+
+WHY = "taken by watch.snapshot"
+OWN = re.compile(r"watch_\d{8}_\d{6}")
+# Half-made, half-removed and used-up ones: a killed run leaves them.
+LEFT = re.compile(rf"\.?{OWN.pattern}(\.making)?(\.removing)?")
+
+
+@dataclass(frozen=True)
+class Watch:
+    """One thing that runs by itself: its task, how often unless somebody says otherwise, and what it is."""
+
+    name: str
+    task: str
+    every: str
+    description: str
+
+
+WATCHES = (Watch("snapshot", "watch.snapshot", "1h", "Snapshot"),)
+
+
+def name_at(stack: Stack, now: datetime) -> str:
+    """The name of a snapshot that is taken now: `watch_` and the UTC second, the next one that nobody has."""
+    while snapshots.folder_of(stack, name := f"watch_{now.astimezone(UTC):%Y%m%d_%H%M%S}").exists():
+        now += timedelta(seconds=1)
+    return name
+
+
+def fresh(stack: Stack, age: timedelta, now: datetime) -> Snapshot | None:
+    """The newest verified snapshot of the stack's catalogs that is younger than `age`; one of the future is none."""
+    found = (one for one in reversed(snapshots.every(stack)) if one.verified_at and not one.forensic)
+    same = (one for one in found if one.backend == stack.backend)
+    return next((one for one in same if timedelta(0) <= now - one.created_at < age), None)
+
+
+def take(stack: Stack, name: str, say: Callable[[str], None], held: tuple[int, ...]) -> Snapshot:
+    """Take and verify it; raises what `snapshots.create` raises."""
+    return snapshots.create(stack, name, why=WHY, say=say, held=held)
+
+
+def plan_forget(stack: Stack, keep: WatchKeepSection, coming: str = "") -> Prune:
+    """Which of its own snapshots the policy lets go, as they are, or with one more of the name `coming`; reads only.
+
+    Its own are those of its name and of the stack's backend. The newest verified one of them always stays, and so does
+    what is pinned, or what an operation needs.
+    """
+    now = datetime.now(UTC)
+    own = [one for one in snapshots.every(stack) if OWN.fullmatch(one.name) and one.backend == stack.backend]
+    folders = {one.name: one.folder for one in own}
+    if coming:
+        folder, need = snapshots.folder_of(stack, coming), snapshots.set_bytes(stack)
+        own.append(Snapshot(coming, folder, now, need, WHY, now, {}))
+    wanted = pruning.needed(stack)
+    policy = Policy(keep.last, keep.daily, keep.weekly, keep.monthly, keep.within)
+    decisions = retention.choose(own, policy, now, retention.pins(stack), _hourly(own, keep.hourly) | wanted)
+    left = [path for path in retention.leftovers(stack) if LEFT.fullmatch(path.name) and path.name not in wanted]
+    going = [folders[one.name] for one in decisions if not one.reasons]
+    return Prune(tuple(decisions), tuple(left), sum(retention.size_of(folder) for folder in (*going, *left)))
+
+
+def forget(stack: Stack, keep: WatchKeepSection) -> Prune:
+    """Remove what `plan_forget` lets go, and tell what that was."""
+    planned = plan_forget(stack, keep)
+    pruning.prune(stack, planned)
+    return planned
+
+
+def _hourly(taken: Sequence[Snapshot], count: int) -> dict[str, str]:
+    """The newest of each of the last hours that have one, as `retention.choose` does it for days."""
+    whole = [one for one in taken if not one.problems] or taken
+    newest: dict[str, str] = {}
+    for one in sorted(whole, key=lambda one: (one.created_at, one.name), reverse=True):
+        newest.setdefault(f"{one.created_at:%Y-%m-%d %H}", one.name)
+    return dict.fromkeys(list(newest.values())[:count], "hourly")
