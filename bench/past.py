@@ -1,4 +1,4 @@
-"""A whole stack back at a moment, validated, against `cp` and `sync` of its files: `ops.restore` through the command line.
+"""A whole stack back at a moment, validated, against `cp` and `sync` of its files; `ops.restore` as a person runs it.
 
 The stack is the sandbox's, with marts, contracts and state, and a large table in its marts' database. Path A keeps the
 present, copies the past beside it, reads every value of it, verifies the contracts, compares past and present row by

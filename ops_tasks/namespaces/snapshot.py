@@ -68,8 +68,9 @@ def create(
             say=lambda text: terminal.step("progress", text, None),
             held=(descriptor,),
         )
-    files = len(taken.manifest["files"])
-    terminal.show(f"[green]✓[/green] {escape(name)}: {files} files, {size(taken.bytes)}, verified")
+    files, points = len(taken.manifest["files"]), len(taken.manifest.get("points", {}))
+    kept = f", {points} catalogs at MotherDuck" if points else ""
+    terminal.show(f"[green]✓[/green] {escape(name)}: {files} files, {size(taken.bytes)}{kept}, verified")
     return Document("snapshot.create", "ok", more=more | {"bytes": taken.bytes, "files": files})
 
 

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
@@ -15,9 +14,9 @@ from invoke.context import Context
 
 from ops_tasks.errors import OpsError, Refused, UsageError
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
+from ops_tasks.namespaces.guards import refuse_unfinished, refuse_unless_free
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, escape, size
+from ops_tasks.report.terminal import Terminal, confirm, escape, size
 from ops_tasks.stack import BACKEND, find
 
 if TYPE_CHECKING:
@@ -161,10 +160,8 @@ def units(
     where = _place(find(stack), system=system)
     texts = _texts(where, watches, every, format)
     if write:
-        given = {"every": every, "only": only, "format": format if format != scenario.SYSTEMD else "", "write": write}
-        flags = [*(["--system"] if system else []), *(f"--{key}={quote(word)}" for key, word in given.items() if word)]
         files = {Path(write).expanduser().absolute() / name: text for name, text in texts.items()}
-        return _write(where, files, " ".join(flags), terminal, plan=plan, yes=yes)
+        return _write(where, files, terminal, plan=plan, yes=yes)
     for name, text in texts.items():
         terminal.console.out(f"# {name}\n{text}" if format == scenario.SYSTEMD else text, end="", highlight=False)
     return Document(UNITS, "ok", more={"files": texts, "written": []})
@@ -203,7 +200,7 @@ def _texts(where: Place, watches: list[Watch], every: str, form: str) -> dict[st
     return {name: text for files in made for name, text in files.items()}
 
 
-def _write(where: Place, files: dict[Path, str], flags: str, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
+def _write(where: Place, files: dict[Path, str], terminal: Terminal, *, plan: bool, yes: bool) -> Document:
     from ops_tasks.scenarios import units as scenario
     from ops_tasks.systems import units as system
 
@@ -217,9 +214,11 @@ def _write(where: Place, files: dict[Path, str], flags: str, terminal: Terminal,
     }
     if plan:
         return Document(UNITS, "ok", more=more | {"written": []})
-    command = f"invoke watch.units {flags}"
-    if others and not agree(terminal, "Replace what says something else?", yes=yes, command=command):
-        raise Refused("not confirmed; nothing was changed")
+    if others and not yes:
+        if not sys.stdin.isatty():
+            raise Refused(f"{others[0]} says something else", "--yes replaces it")
+        if not confirm("Replace what says something else?"):
+            raise Refused("not confirmed; nothing was changed")
     written = system.write(files)
     after = scenario.next_commands(where, list(files), _known(where, files))
     terminal.show(f"[green]✓[/green] {len(written)} of {len(files)} files written" + ("; then run:" if after else ""))

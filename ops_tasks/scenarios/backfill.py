@@ -16,7 +16,7 @@ from ops_tasks.scenarios.observer import Observer
 from ops_tasks.scenarios.undo import Undo, plan_undo
 from ops_tasks.scenarios.window import Flag, Window
 from ops_tasks.stack import Stack
-from ops_tasks.systems import snapshots
+from ops_tasks.systems import backends, snapshots
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.load import argv, window_words
 
@@ -151,7 +151,9 @@ def put_back(stack: Stack, found: Facts, run: Run) -> Result:
     The snapshot's files are moved, not copied, so that this works on a full disk too.
     """
     aside = run.folder / "aside"
-    evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, say=run.say, log=run.log, held=run.held)
+    with backends.crew_of(stack, None, run.log, run.held) as hands:
+        evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, say=run.say, crew=hands)
+        backends.of(stack).tidy(found.operation, hands, everything=True)
     steps.clear(run.folder)
     return evidence
 

@@ -13,6 +13,7 @@ from ops_tasks.systems.crew import Crew
 
 Columns = Mapping[str, Mapping[str, str]]
 OWN = "sqlmesh"
+CHECKS = "sqlmesh_checks"
 UNKNOWN: dict[str, Any] = {"time_column": None, "kind": "", "clock_columns": [], "plain_keys": []}
 
 
@@ -97,14 +98,12 @@ def _models(stack: Stack, hands: Crew) -> dict[str, dict[str, Any]]:
 
     A state that is lost or broken knows nothing; rows are compared all the same.
     """
-    name = hands.warm("sqlmesh", cwd=stack.project)
+    name = hands.warm(CHECKS, cwd=stack.project)  # it stays: the validation of the live stack needs it too
     try:
-        seen = hands.call(name, "inspect", **project(stack), environment=stack.config.sqlmesh.environment)
-        hands.call(name, "let_go")
+        seen = hands.call(name, "sqlmesh:inspect", **project(stack), environment=stack.config.sqlmesh.environment)
+        hands.call(name, "sqlmesh:let_go")
     except OpsError:
         return {}
-    finally:
-        hands.dismiss(name)
     return {
         ".".join(model["view"]): model | {"plain_keys": [key.strip('"') for key in model["keys"]]}
         for model in seen["models"].values()

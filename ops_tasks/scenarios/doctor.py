@@ -36,7 +36,7 @@ def examine(stack: Stack, say: Say, told: Told, *, deep: bool = False, limit: fl
         hands.call("damage", "duck:be_polite")
         hands.call("duck", "be_polite")
         seen = file_health.examine(stack, hands)
-    for line in probes.files(seen):
+    for line in probes.files(stack, seen):
         tell(line)
     tell(probes.disk(stack))
     tell(probes.versions())

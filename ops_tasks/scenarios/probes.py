@@ -25,9 +25,9 @@ REBUILD_ROOM = 2
 SLACK = timedelta(seconds=1)
 
 
-def files(seen: Sequence[FileHealth]) -> list[Line]:
+def files(stack: Stack, seen: Sequence[FileHealth]) -> list[Line]:
     """A line per database file."""
-    return [_file(file) for file in seen]
+    return [_file(file, remote=stack.remote) for file in seen]
 
 
 def operations(stack: Stack) -> Line:
@@ -201,17 +201,21 @@ def deep(stack: Stack, hands: Crew, say: Say) -> Line:
     return Line("deep", f"{len(stack.catalogs)} databases read", symptoms)
 
 
-def _file(file: FileHealth) -> Line:
+def _file(file: FileHealth, *, remote: bool) -> Line:
     found = zip(file.causes, file.evidence, strict=True)
-    symptoms = tuple(Symptom(cause, file.path, evidence, _way_out(file, cause)) for cause, evidence in found)
+    symptoms = tuple(
+        Symptom(cause, file.path, evidence, _way_out(file, cause, remote=remote)) for cause, evidence in found
+    )
     return Line(file.path, f"{_mb(file.size)}, {', '.join(file.roles)}", symptoms, file.notes)
 
 
-def _way_out(file: FileHealth, cause: str) -> str:
+def _way_out(file: FileHealth, cause: str, *, remote: bool) -> str:
     if cause == LOCK:
         return f"let it finish, or stop it: kill {file.pid}" if file.pid else "let it finish"
     if cause == VERSION:
         return "install a DuckDB that reads it: pip install --upgrade duckdb; it is not corrupt"
+    if remote:  # of the set only SQLMesh's state is a file there
+        return "invoke ops.restore --only=state --snapshot=NAME (snapshot.list shows them)"
     return "invoke ops.rebuild"
 
 

@@ -9,6 +9,7 @@ from ops_tasks.errors import StepFailed
 from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
 from ops_tasks.scenarios import past
 from ops_tasks.scenarios import recovery_steps as steps
+from ops_tasks.scenarios.moments import shown
 from ops_tasks.scenarios.past import Agree
 from ops_tasks.scenarios.recovery_facts import Facts, to_json
 from ops_tasks.scenarios.verify import Say, Verdict, audits, contracts, drift
@@ -33,7 +34,7 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None, agree: Agree |
         snapshot="snapshot",
         put_back=partial(steps.put_back, stack, found),
         release=lambda kill: hands.release(kill=kill),
-        effects=tuple(_effects(found)),
+        effects=tuple(_effects(stack, found)),
         notes=found.notes,
         refusals=found.refusals,
     )
@@ -145,9 +146,16 @@ def _no_findings(_run: Run, result: Result, *, accept: bool) -> None:
         raise StepFailed(f"{first['reason']}{f' (and {more} more)' if more else ''}", way_out)
 
 
-def _effects(found: Facts) -> list[Effect]:
+def _effects(stack: Stack, found: Facts) -> list[Effect]:
     kept = "kept as it is, damage included" if found.forensic else "taken and verified"
-    effects = [Effect(found.snapshot, kept, found.bytes or None)]
+    effects = [Effect(found.snapshot, kept, None if found.past else found.bytes or None)]
+    if found.past is not None:
+        if not found.in_place:
+            effects.append(Effect(found.past.label, "laid beside the present and judged", found.bytes or None))
+        effects.append(Effect("everything", f"as of {shown(found.past.time)}"))
+        effects += [
+            Effect(name, "the present, to be looked at after the cut") for name in past.broken_names(stack, found)
+        ]
     effects += [Effect(path, f"renamed into {found.snapshot}") for path in (*found.gone, *found.wals)]
     for one in found.bring:
         effects.append(Effect("everything" if one.only is None else ", ".join(one.only), f"from {one.snapshot}"))

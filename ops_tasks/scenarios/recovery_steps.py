@@ -161,7 +161,7 @@ def manifest(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     for one in back:
         rows: dict[str, int] = snapshots.get(stack, one.snapshot).manifest["rows"]
         files = None if one.only is None else set(one.only)
-        catalogs = {n for n in stack.catalogs if files is None or stack.relative(stack.databases[n]) in files}
+        catalogs = {n for n in stack.catalogs if files is None or _path(stack, n) in files}
         wanted |= {name: count for name, count in rows.items() if name.split(".")[0] in catalogs}
     databases = stack.readable
     described = crew.on(run.log, run.held).call(
@@ -175,6 +175,11 @@ def manifest(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     if wrong:
         raise StepFailed(f"rows differ from the snapshot's manifest: {'; '.join(wrong[:3])}")
     return {"tables": len(wanted), "rows": sum(wanted.values())}
+
+
+def _path(stack: Stack, catalog: str) -> str:
+    """A catalog in the words of a manifest: the path of its file, or `md:` and its name."""
+    return stack.catalogs[catalog] if stack.remote else stack.relative(stack.databases[catalog])
 
 
 def seal(stack: Stack, crew: Crew, run: Run) -> Result:

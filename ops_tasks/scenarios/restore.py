@@ -20,7 +20,7 @@ from ops_tasks.scenarios.moments import Past, shown
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Options, Place
 from ops_tasks.scenarios.undo import plan_undo
 from ops_tasks.scenarios.verify import project
-from ops_tasks.stack import Stack
+from ops_tasks.stack import MD, Stack
 from ops_tasks.systems import snapshots
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.snapshots import Snapshot
@@ -69,6 +69,7 @@ def from_snapshot(stack: Stack, taken: Snapshot, only: str, options: Options, ha
         return replace(found, notes=tuple(_since(stack, taken, hands)), refusals=tuple(_ages(stack, taken)))
     paths = _part(stack, only)
     had = {entry["path"] for entry in taken.manifest["files"]}
+    had |= {f"{MD}{name}" for name in taken.manifest.get("points", {})}
     if missing := [path for path in paths if path not in had]:
         raise Refused(f"{taken.name} does not have {', '.join(missing)}", "choose another snapshot")
     bring = (Bring(taken.name, tuple(paths)),)
@@ -130,6 +131,9 @@ def _part(stack: Stack, only: str) -> list[str]:
     """Paths of the databases of one part; a file that holds several parts cannot be restored by halves."""
     if only not in PARTS:
         raise UsageError(f"--only={only}", nearest(only, list(PARTS)))
+    if stack.remote and only != "state":
+        raw = {source.catalog for source in stack.config.sources.values()}
+        return [f"{MD}{name}" for name in stack.catalogs if (name in raw) == (only == "raw")]
     found: list[str] = []
     for path in stack.duckdb_files:
         parts = health.roles(stack, path)
@@ -150,6 +154,9 @@ def _target(stack: Stack, source: Path, catalog: str) -> Path:
     state = stack.state_file
     known = dict(stack.databases) | ({state.stem: state} if state is not None else {})
     if catalog:
+        if stack.remote and catalog in stack.catalogs:
+            reason = f"{catalog} is a database of MotherDuck's: a plain file cannot take its place"
+            raise Refused(reason, "upload it there under another name; --snapshot or --at bring what we have kept")
         if catalog not in known:
             raise UsageError(f"unknown catalog {catalog!r}", nearest(catalog, list(known)))
         return known[catalog]

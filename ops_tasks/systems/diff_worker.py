@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypedDict
 
 import duckdb
@@ -40,39 +42,123 @@ class Difference(TypedDict):
 
 
 Types = dict[str, dict[str, str]]
+Action = Callable[[duckdb.DuckDBPyConnection, int, "Look"], "int | None"]
+BUCKETS, NO_DAY = 1024, -10_000_000
 
 
 def differences(before: dict[str, str], after: dict[str, str], tables: list[Compared]) -> dict[str, Difference]:
     """Compare every table that differs in anything; `before` and `after` are catalog -> path or `md:database`.
 
-    The same names are attached one after the other, because views made by SQLMesh (DuckDB 1.5) name their catalog. Only
-    hashes of rows and keys are kept meanwhile, in temporary tables that spill to disk.
+    The same names are attached one after the other, because views made by SQLMesh (DuckDB 1.5) name their catalog.
+    First sums of hashes per day (or per bucket of keys) are compared; only rows of days that differ are looked at one
+    by one, by hashes in temporary tables that spill to disk.
     """
+    sides = (before, after)
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
-        types = [_types(connection, side) for side in (before, after)]
-        rows: list[dict[str, int | None]] = []
-        for number, side in enumerate((before, after)):
-            attach(connection, side)
-            rows.append(
-                {table["name"]: _hashed(connection, number, index, table, types) for index, table in enumerate(tables)}
-            )
-            _let_go(connection, side)
-        found: dict[str, Difference] = {}
-        for index, table in enumerate(tables):
-            one = _difference(connection, index, table, types, (rows[0][table["name"]], rows[1][table["name"]]))
-            if (
-                one["added"]
-                or one["removed"]
-                or one["changed"]
-                or one["columns"]
-                or (one["before"] is None) != (one["after"] is None)
-            ):
-                found[table["name"]] = one
-        return found
+        types = [_types(connection, side) for side in sides]
+        looks = [_look(index, table, types) for index, table in enumerate(tables)]
+        rows = [_each(connection, sides[number], number, looks, _summed) for number in (0, 1)]
+        for look in looks:
+            connection.execute(_DIFFERING.format(index=look.index))
+        for number in (0, 1):
+            _each(connection, sides[number], number, looks, _hashed)
+        found = {look.name: _difference(connection, look, (rows[0][look.index], rows[1][look.index])) for look in looks}
+        return {name: one for name, one in found.items() if _differs(one)}
     finally:
         connection.close()
+
+
+def _differs(one: Difference) -> bool:
+    counts = one["added"] or one["removed"] or one["changed"]
+    return bool(counts or one["columns"]) or (one["before"] is None) != (one["after"] is None)
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a table is looked at: SQL for its place, a row's day, key, content and group; `there` per side."""
+
+    index: int
+    name: str
+    place: str
+    day: str
+    key: str
+    content: str
+    group: str
+    there: tuple[bool, bool]
+    columns: tuple[str, ...]
+
+
+_DIFFERING = """
+    CREATE TEMP TABLE differing_{index} AS
+    SELECT coalesce(a.g, b.g) AS g FROM temp.sums_0_{index} a FULL JOIN temp.sums_1_{index} b ON a.g = b.g
+    WHERE a.n IS DISTINCT FROM b.n OR a.total IS DISTINCT FROM b.total
+"""
+
+
+def _look(index: int, table: Compared, types: list[Types]) -> Look:
+    place = f"{table['catalog']}.{table['schema']}.{table['table']}"
+    before, after = (side.get(place, {}) for side in types)
+    own = before or after
+    common = [name for name in own if (name in (after or own)) and name not in table["exclude"]]
+    column = table["date_column"]
+    day = day_of(column, own[column]) if column is not None and column in common else None
+    keyed = bool(table["keys"]) and all(name in common for name in table["keys"])
+    values = ", ".join(ident(name) for name in sorted(common)) or "1"
+    key = ", ".join(ident(name) for name in table["keys"]) if keyed else values
+    group = f"coalesce(date_diff('day', DATE '1970-01-01', {day}), {NO_DAY})" if day else f"hash({key}) % {BUCKETS}"
+    return Look(
+        index=index,
+        name=table["name"],
+        place=ident(table["catalog"], table["schema"], table["table"]),
+        day=day or "CAST(NULL AS DATE)",
+        key=f"hash({key})",
+        content=f"hash({values})",
+        group=f"CAST({group} AS BIGINT)",
+        there=(bool(before), bool(after)),
+        columns=tuple(sorted(set(before) ^ set(after))) if before and after else (),
+    )
+
+
+def _each(
+    connection: duckdb.DuckDBPyConnection, side: dict[str, str], number: int, looks: list[Look], action: Action
+) -> list[int | None]:
+    attach(connection, side)
+    found = [action(connection, number, look) for look in looks]
+    _let_go(connection, side)
+    return found
+
+
+def _summed(connection: duckdb.DuckDBPyConnection, side: int, look: Look) -> int | None:
+    """Sums per group of one side's rows; returns how many rows there are, None where that cannot be read."""
+    name = f"sums_{side}_{look.index}"
+    if look.there[side]:
+        progress(f"comparing {look.name}")
+        try:
+            connection.execute(
+                f"CREATE TEMP TABLE {name} AS SELECT {look.group} AS g, count(*) AS n, sum({look.content}) AS total "
+                f"FROM {look.place} GROUP BY ALL"
+            )
+        except duckdb.Error:  # a view whose table was dropped
+            pass
+        else:
+            return int(connection.execute(f"SELECT coalesce(sum(n), 0) FROM temp.{name}").fetchall()[0][0])
+    connection.execute(f"CREATE TEMP TABLE {name} (g BIGINT, n BIGINT, total HUGEINT)")
+    return None
+
+
+def _hashed(connection: duckdb.DuckDBPyConnection, side: int, look: Look) -> int | None:
+    """Hashes of the rows of one side, in the groups that differ."""
+    connection.execute(
+        f"CREATE TEMP TABLE {_side(side, look.index)} (day DATE, key UBIGINT, content UBIGINT, n BIGINT)"
+    )
+    if look.there[side] and connection.execute(f"SELECT 1 FROM temp.sums_{side}_{look.index} LIMIT 1").fetchall():
+        connection.execute(
+            f"INSERT INTO {_side(side, look.index)} SELECT {look.day}, {look.key}, {look.content}, count(*) "
+            f"FROM {look.place} WHERE {look.group} IN (SELECT g FROM temp.differing_{look.index}) GROUP BY ALL"
+        )
+    return None
 
 
 def _types(connection: duckdb.DuckDBPyConnection, side: dict[str, str]) -> Types:
@@ -92,53 +178,12 @@ def _let_go(connection: duckdb.DuckDBPyConnection, side: dict[str, str]) -> None
         detach(connection, name)
 
 
-def _place(table: Compared) -> str:
-    return f"{table['catalog']}.{table['schema']}.{table['table']}"
-
-
-def _hashed(
-    connection: duckdb.DuckDBPyConnection, side: int, index: int, table: Compared, types: list[Types]
-) -> int | None:
-    """Keep the hashes of one side's rows; returns how many rows there are."""
-    own, other = types[side].get(_place(table)), types[1 - side].get(_place(table))
-    if own is None:
-        return None
-    progress(f"comparing {table['name']}")
-    common = [name for name in own if (other is None or name in other) and name not in table["exclude"]]
-    column = table["date_column"]
-    day = day_of(column, own[column]) if column is not None and column in own else None
-    keyed = bool(table["keys"]) and all(name in own for name in table["keys"])
-    values = ", ".join(ident(name) for name in sorted(common)) or "1"
-    key = ", ".join(ident(name) for name in table["keys"]) if keyed else values
-    try:
-        connection.execute(
-            f"CREATE TEMP TABLE {_side(side, index)} AS SELECT {day or 'CAST(NULL AS DATE)'} AS day, "
-            f"hash({key}) AS key, hash({values}) AS content, count(*) AS n "
-            f"FROM {ident(table['catalog'], table['schema'], table['table'])} GROUP BY ALL"
-        )
-    except duckdb.Error:  # a view whose table was dropped
-        return None
-    return int(connection.execute(f"SELECT coalesce(sum(n), 0) FROM {_side(side, index)}").fetchall()[0][0])
-
-
 def _side(side: int, index: int) -> str:
     return f"temp.{'before' if side == 0 else 'after'}_{index}"
 
 
-def _difference(
-    connection: duckdb.DuckDBPyConnection,
-    index: int,
-    table: Compared,
-    types: list[Types],
-    rows: tuple[int | None, int | None],
-) -> Difference:
-    before, after = (types[side].get(_place(table), {}) for side in (0, 1))
-    lost = sorted(set(before) ^ set(after)) if before and after else []
-    for side in (0, 1):
-        if rows[side] is None:
-            connection.execute(
-                f"CREATE TEMP TABLE {_side(side, index)} (day DATE, key UBIGINT, content UBIGINT, n BIGINT)"
-            )
+def _difference(connection: duckdb.DuckDBPyConnection, look: Look, rows: tuple[int | None, int | None]) -> Difference:
+    index = look.index
     # A row that one side has less often than the other: `more` is after, `less` is before.
     differing = f"""
         WITH both_sides AS (
@@ -165,5 +210,5 @@ def _difference(
         changed=totals[2],
         before=rows[0],
         after=rows[1],
-        columns=lost,
+        columns=list(look.columns),
     )

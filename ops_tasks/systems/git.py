@@ -43,7 +43,7 @@ def commit(folder: Path) -> str | None:
     from git import InvalidGitRepositoryError, Repo
 
     try:
-        repo = Repo(folder, search_parent_directories=True)
+        repo = Repo(folder, search_parent_directories=True, expand_vars=False)
     except InvalidGitRepositoryError:
         return None
     if not repo.head.is_valid():

@@ -13,14 +13,15 @@ from pathlib import Path
 
 from ops_tasks.errors import UsageError
 
-SPAN = re.compile(r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?")
+SPAN = re.compile(r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?", re.ASCII)
 WORDS = {"hourly": "*:00", "daily": "00:00", "weekly": "Mon 00:00", "monthly": "*-*-01 00:00"}
 CALENDAR = re.compile(
     r"(?:(?P<weekdays>[A-Za-z][A-Za-z,.]*)(?:\s+|$))?"
     r"(?:(?:\*-)?(?P<month>[\d*][\d.,/]*)-(?P<day>[\d*][\d.,/]*)(?:\s+|$))?"
-    r"(?:(?P<hour>[\d*][\d.,/]*):(?P<minute>[\d*][\d.,/]*)(?::00)?)?"
+    r"(?:(?P<hour>[\d*][\d.,/]*):(?P<minute>[\d*][\d.,/]*)(?::00)?)?",
+    re.ASCII,
 )
-PART = re.compile(r"(\d{1,2})(?:\.\.(\d{1,2}))?(?:/(\d{1,2}))?")
+PART = re.compile(r"(\d{1,2})(?:\.\.(\d{1,2}))?(?:/(\d{1,2}))?", re.ASCII)
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 LIMITS = {"month": (1, 12), "day": (1, 31), "hour": (0, 23), "minute": (0, 59)}
 EXAMPLES = "for example 1h, 30m, daily, or '*-*-* 12:00'"
@@ -159,7 +160,7 @@ def _field(text: str, name: str, whole: str) -> Field:
 
 def _weekdays(text: str, whole: str) -> Field:
     parts: list[Part] = []
-    for word in filter(None, text.split(",")):
+    for word in text.split(",") if text else ():
         numbers = [_weekday(name) for name in word.split("..")]
         if 0 in numbers or len(numbers) > 2 or numbers[0] > numbers[-1]:
             raise UsageError(f"--every: {whole!r}: {word!r} is no weekday", EXAMPLES)

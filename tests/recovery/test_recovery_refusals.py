@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
@@ -23,6 +24,11 @@ def everything(folder: Path) -> dict[str, str]:
         for path in sorted(folder.rglob("*"))
         if path.is_file() and path != folder / ".ops" / "lock"
     }
+
+
+def now() -> str:
+    """This instant, as a person writes it."""
+    return f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def refused(sandbox: Sandbox, code: int, reason: str, way_out: str, *words: str) -> None:
@@ -53,7 +59,7 @@ def test_what_cannot_be_meant(saved: Sandbox) -> None:
         (2, "unknown snapshot 'nightli'", "did you mean 'nightly'?", "ops.restore --snapshot=nightli --yes"),
         (2, "unknown snapshot '../nightly'", "", "ops.restore --snapshot=../nightly --yes"),
         (2, "'yesterday' is not a time", "YYYY-MM-DD", "ops.restore --at=yesterday --yes"),
-        (2, "no verified snapshot", "the first is nightly", "ops.restore --at=2000-01-01 --yes"),
+        (2, "nothing is left of 2000-01-01", "(nightly)", "ops.restore --at=2000-01-01 --yes"),
         (2, "is the live database itself", "backup", f"ops.restore --file={live} --yes"),
     ):
         refused(saved, code, reason, way_out, *words.split())
@@ -93,9 +99,10 @@ def test_snapshots_that_are_nothing_to_recover_from(saved: Sandbox) -> None:
     copy.write_bytes(content)
     refused(saved, 3, "nightly is damaged: data/raw_noaa.duckdb", "snapshot.list", *NIGHTLY)
     assert saved.invoke("snapshot.verify", "--name=nightly").code == 1
-    refused(saved, 2, "no verified snapshot", "", "ops.restore", "--at=2099-01-01", *YES)
+    refused(saved, 2, "nothing is left", "no verified snapshot at all", "ops.restore", f"--at={now()}", *YES)
     shutil.rmtree(saved.folder / ".ops" / "snapshots")
-    refused(saved, 2, "no verified snapshot", "none at all", "ops.restore", "--at=2099-01-01", *YES)
+    refused(saved, 2, "nothing is left", "no verified snapshot at all", "ops.restore", f"--at={now()}", *YES)
+    refused(saved, 2, "ahead of us", "--tz", "ops.restore", "--at=2099-01-01", *YES)
 
 
 def test_a_database_that_somebody_has_open(saved: Sandbox) -> None:
