@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 PLANS = {"business": 7, "lite": 1, "free": 0}
-"""Plan -> default retention in days. Lite (paid) has 1 and cannot change it, free has none (anchors: the docs' table)."""
+"""Plan -> default retention in days (docs: concepts/data-recovery). Lite, paid, cannot change it; free keeps none."""
 LONGEST = 90
 NATIVE, DUCKLAKE = "motherduck", "ducklake"
 
@@ -45,7 +45,7 @@ class Snapshot:
 
 @dataclass
 class Catalog:
-    """Everything, to be changed under the account's lock only. `offset`: seconds by which the server's clock is ahead."""
+    """Everything, changed under the account's lock only. `offset`: seconds by which the server's clock is ahead."""
 
     plan: str
     token: str
@@ -102,7 +102,8 @@ def _is_over(one: Snapshot, days: int, now: datetime) -> bool:
 def load(file: Path) -> Catalog:
     """Read the account."""
     told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-    databases = [Database(**{**one, "seen": one["seen"] and tuple(one["seen"])}) for one in told.pop("databases")]
+    read = [(one, one.pop("seen")) for one in told.pop("databases")]
+    databases = [Database(**one, seen=tuple(seen) if seen else None) for one, seen in read]
     snapshots = [Snapshot(**one) for one in told.pop("snapshots")]
     return Catalog(**told, databases=databases, snapshots=snapshots)
 

@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
+from threading import RLock
 from typing import Any
 from urllib.parse import parse_qs
-from threading import RLock
 from weakref import WeakKeyDictionary
 
 from sandbox.motherduck import grammar, information

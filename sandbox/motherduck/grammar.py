@@ -1,7 +1,7 @@
 """The statements that MotherDuck adds to DuckDB, and no others: whatever else looks like one is a parser error.
 
-Source: the pages CREATE SNAPSHOT, ALTER SNAPSHOT, CREATE DATABASE, ALTER DATABASE, ALTER DATABASE SET SNAPSHOT, COPY FROM
-DATABASE (OVERWRITE), DROP DATABASE and UNDROP DATABASE of https://motherduck.com/docs/sql-reference.
+Source: the pages CREATE SNAPSHOT, ALTER SNAPSHOT, CREATE DATABASE, ALTER DATABASE, ALTER DATABASE SET SNAPSHOT, COPY
+FROM DATABASE (OVERWRITE), DROP DATABASE and UNDROP DATABASE of https://motherduck.com/docs/sql-reference.
 """
 
 from __future__ import annotations
@@ -122,7 +122,7 @@ def concerns(text: str) -> bool:
 
 
 def parse(text: str) -> Command:
-    """Return the command; raises `ParserError`, in DuckDB's words, for anything that the documentation does not have."""
+    """Return the command; raises `ParserError`, in DuckDB's words, for what the documentation does not have."""
     return _Reader(text).command()
 
 

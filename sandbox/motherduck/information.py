@@ -25,12 +25,12 @@ def refresh(session: Session) -> None:
     session.run(session.connection, f"ATTACH IF NOT EXISTS ':memory:' AS {NAME}")
     for statement in TABLES:
         session.run(session.connection, statement)
-    session.run(session.connection, f"DELETE FROM {NAME}.main.databases")
-    session.run(session.connection, f"DELETE FROM {NAME}.main.database_snapshots")
+    session.run(session.connection, "DELETE FROM md_information_schema.main.databases")
+    session.run(session.connection, "DELETE FROM md_information_schema.main.database_snapshots")
     for one in catalog.databases:
         if one.dropped is None:
             session.ask(
-                f"INSERT INTO {NAME}.main.databases VALUES (?, ?, ?, ?, to_days(CAST(? AS INTEGER)), ?)",
+                "INSERT INTO md_information_schema.main.databases VALUES (?, ?, ?, ?, to_days(CAST(? AS INTEGER)), ?)",
                 one.name,
                 one.uuid,
                 _time(one.created),
@@ -40,7 +40,7 @@ def refresh(session: Session) -> None:
             )
     for snapshot in sorted(catalog.snapshots, key=lambda one: one.created):
         session.ask(
-            f"INSERT INTO {NAME}.main.database_snapshots VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
+            "INSERT INTO md_information_schema.main.database_snapshots VALUES (?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
             snapshot.database,
             snapshot.uuid,
             snapshot.id,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -146,7 +146,7 @@ class Session:
         yield
 
     @contextmanager
-    def _looking(self, name: str) -> Iterator[None]:  # type: ignore[misc]
+    def _looking(self, name: str) -> Generator[None]:
         found = self.server.read().database(name)
         if found is None:
             yield
