@@ -12,9 +12,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
-from sandbox import stacks
+from sandbox import account, stacks
 from sandbox.api import state as states
 from sandbox.api.server import serve
 
@@ -61,21 +62,22 @@ class Sandbox:
         return stacks.truth(self.folder)
 
     def hashes(self) -> dict[str, str]:
-        """Every file of the state set: databases, WALs, dlt's working state."""
+        """Every file of the state set: databases, WALs, dlt's working state; of MotherDuck's catalogs the content."""
         files = [path for path in sorted((self.folder / "data").rglob("*")) if path.is_file()]
-        return {str(path.relative_to(self.folder)): sha256(path.read_bytes()).hexdigest() for path in files}
+        found = {str(path.relative_to(self.folder)): sha256(path.read_bytes()).hexdigest() for path in files}
+        return found | (contents(self.folder) if account.of(self.folder) else {})
 
     def invoke(self, *words: str, json_output: bool = True, env: dict[str, str] | None = None) -> Ran:
         """Run `invoke TASK ... --stack=...` as a user would."""
         flags = [f"--stack={self.folder}", *(["--json"] if json_output else [])]
         command = [sys.executable, "-m", "invoke", *words, *flags]
-        return finish(command, env=env)
+        return finish(command, env=stacks.environment(self.folder) | (env or {}))
 
     def killed(self, event: str, step: str, *words: str) -> Ran:
         """The same, killed with SIGKILL as soon as the journal holds `event` of `step`."""
         driver = str(ROOT / "tests" / "faults" / "kill_at.py")
         command = [sys.executable, driver, event, step, *words, f"--stack={self.folder}", "--json"]
-        return finish(command)
+        return finish(command, env=stacks.environment(self.folder))
 
     def backfill(self, *words: str, start: Any, end: Any, source: str = "ebird") -> Ran:
         """`invoke ops.backfill --yes` for one source and window."""
@@ -84,6 +86,23 @@ class Sandbox:
     def last_operation(self) -> dict[str, Any]:
         """The newest line of `ops.history`."""
         return self.invoke("ops.history").document["operations"][-1]
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """`md:catalog/schema.name` -> what MotherDuck's files hold: definitions, rows whatever their order."""
+    found: dict[str, str] = {}
+    for catalog in account.CATALOGS:
+        with duckdb.connect(str(account.file_of(folder, catalog)), read_only=True) as connection:
+            for schema, name, sql in connection.execute(
+                "SELECT schema_name, view_name, sql FROM duckdb_views() WHERE NOT internal"
+            ).fetchall():
+                found[f"md:{catalog}/{schema}.{name}"] = sql
+            for schema, name, sql in connection.execute(
+                "SELECT schema_name, table_name, sql FROM duckdb_tables()"
+            ).fetchall():
+                rows = connection.execute(f'SELECT count(*), sum(hash(t)) FROM "{schema}"."{name}" t').fetchall()[0]
+                found[f"md:{catalog}/{schema}.{name}"] = f"{sql} {rows}"
+    return found
 
 
 def finish(command: list[str], *, env: dict[str, str] | None = None) -> Ran:
@@ -107,6 +126,28 @@ def loaded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("loaded") / "stack"
     stacks.up(folder, serve=False, validate=False)
     return folder
+
+
+@pytest.fixture(scope="session")
+def loaded_remote(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same with its catalogs at MotherDuck, played by the double."""
+    folder = tmp_path_factory.mktemp("remote") / "stack"
+    stacks.up(folder, backend="motherduck", serve=False, validate=False)
+    return folder
+
+
+@pytest.fixture
+def remote_sandbox(loaded_remote: Path, tmp_path: Path) -> Iterator[Sandbox]:
+    """A stack of the test's own with an account of its own."""
+    folder = stacks.copy(loaded_remote, tmp_path / "stack")
+    with serve(folder):
+        yield Sandbox(folder)
+
+
+@pytest.fixture(params=["local", "motherduck"])
+def both(request: pytest.FixtureRequest) -> Sandbox:
+    """A stack of the test's own on either backend."""
+    return request.getfixturevalue("sandbox" if request.param == "local" else "remote_sandbox")
 
 
 @pytest.fixture

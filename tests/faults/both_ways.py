@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from sandbox import stacks
 from tests.conftest import ROOT, Sandbox
 
 PATIENCE = 60.0
@@ -97,7 +99,13 @@ def kill_when(
     """Run a task and signal it at `moment`; returns its exit code and, when it wrote one, its document."""
     command = [sys.executable, "-m", "invoke", *words, f"--stack={sandbox.folder}", "--json"]
     with subprocess.Popen(
-        command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        command,
+        cwd=ROOT,
+        env=os.environ | stacks.environment(sandbox.folder),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     ) as process:
         until = time.monotonic() + PATIENCE
         while process.poll() is None and not moment():

@@ -27,7 +27,12 @@ RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[st
     "restore": (
         ("zero-file", {"file": "databox"}),
         ("ops.restore", "--snapshot=nightly", "--yes"),
-        ["bring 0", "rows", "drift", "done seal"],
+        ["clone", "examine", "contracts of the past", "differ", "cut", "rows", "drift", "done seal"],
+    ),
+    "in place": (
+        ("zero-file", {"file": "databox"}),
+        ("ops.restore", "--snapshot=nightly", "--in-place", "--yes"),
+        ["cut", "rows"],
     ),
     "repair": (("dropped-table", {}), ("ops.repair-state", "--yes"), ["mend"]),
 }
@@ -48,7 +53,8 @@ def test_killed_at_every_step(saved: Sandbox, name: str) -> None:
     ("name", "step", "appears"),
     [
         pytest.param("marts", "mend", "data/databox.duckdb.wal", id="computing"),
-        pytest.param("restore", "bring 0", "data/.*.ops-new", id="bringing"),
+        pytest.param("in place", "cut", "data/.*.ops-new", id="bringing"),
+        pytest.param("restore", "clone", ".ops/operations/*/past/files/data/*", id="laying out"),
         pytest.param("marts", "snapshot", ".ops/snapshots/.*.making/files/data/*", id="copying"),
     ],
 )
