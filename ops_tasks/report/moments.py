@@ -35,7 +35,7 @@ def show_difference(terminal: Terminal, difference: Mapping[str, Mapping[str, An
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
     for column in ("the cut changes", "rows", "+ come back", "- are lost", "~ change", "days"):
-        table.add_column(column)
+        table.add_column(column, no_wrap=column != "days", overflow="fold")
     for name, one in difference.items():
         days = [f"{day} {_counts(counts)}" for day, counts in one["days"].items() if day != "none"]
         more = f" and {len(days) - MOST} more" if len(days) > MOST else ""

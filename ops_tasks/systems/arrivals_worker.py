@@ -7,8 +7,10 @@ from pathlib import Path
 from ops_tasks.systems.attaching_worker import MD
 from ops_tasks.systems.duck_worker import attached
 from ops_tasks.systems.sql import ident
+from ops_tasks.systems.steady_worker import steady_if_remote
 
 
+@steady_if_remote
 def loads(raw: str, dataset: str) -> list[str]:
     """Every load id of a dataset; none where there is no such database or dataset."""
     if not _there(raw):
@@ -24,6 +26,7 @@ def loads(raw: str, dataset: str) -> list[str]:
         return [str(load_id) for (load_id,) in rows]
 
 
+@steady_if_remote
 def brought(raw: str, dataset: str, tables: list[str], known: list[str]) -> dict[str, int]:
     """Table -> rows that came (or came again) with a load that is not among `known`."""
     if not _there(raw):

@@ -11,6 +11,8 @@ from ops_tasks.errors import Busy, UsageError
 from ops_tasks.systems.sql import ident, literal
 
 MD = "md:"
+# How a lost connection shows itself; everything else is an answer. The texts are not documented.
+LOST = (duckdb.IOException, duckdb.ConnectionException, duckdb.HTTPException)
 Name = tuple[str, str, str]
 
 
@@ -121,6 +123,8 @@ def _created(connection: duckdb.DuckDBPyConnection, name: str, sql: str) -> bool
     try:
         connection.execute(f"USE {ident(name)}")
         connection.execute(sql)
+    except LOST:
+        raise
     except duckdb.Error:
         return False
     return True

@@ -9,6 +9,7 @@ import duckdb
 from ops_tasks.systems.attaching_worker import base_tables, real
 from ops_tasks.systems.duck_worker import attached
 from ops_tasks.systems.sql import ident
+from ops_tasks.systems.steady_worker import steady_if_remote
 
 
 class Held(TypedDict):
@@ -23,6 +24,7 @@ class Held(TypedDict):
     digest: str
 
 
+@steady_if_remote
 def content(databases: dict[str, str]) -> dict[str, dict[str, Held]]:
     """Return catalog -> object -> what it is; `databases` is catalog -> path or `md:database`. Reads everything."""
     with attached(databases) as connection:

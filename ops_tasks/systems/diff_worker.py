@@ -8,8 +8,9 @@ from typing import TypedDict
 
 import duckdb
 
-from ops_tasks.systems.attaching_worker import attach, detach
+from ops_tasks.systems.attaching_worker import LOST, MD, attach, detach
 from ops_tasks.systems.sql import day_of, ident
+from ops_tasks.systems.steady_worker import steady_if_remote
 from ops_tasks.systems.worker_main import progress
 
 
@@ -46,6 +47,7 @@ Action = Callable[[duckdb.DuckDBPyConnection, int, "Look"], "int | None"]
 BUCKETS, NO_DAY = 1024, -10_000_000
 
 
+@steady_if_remote
 def differences(before: dict[str, str], after: dict[str, str], tables: list[Compared]) -> dict[str, Difference]:
     """Compare every table that differs in anything; `before` and `after` are catalog -> path or `md:database`.
 
@@ -54,11 +56,12 @@ def differences(before: dict[str, str], after: dict[str, str], tables: list[Comp
     by one, by hashes in temporary tables that spill to disk.
     """
     sides = (before, after)
+    remote = any(where.startswith(MD) for side in sides for where in side.values())
     connection = duckdb.connect(":memory:")
     try:
         connection.execute("SET TimeZone = 'UTC'")
         types = [_types(connection, side) for side in sides]
-        looks = [_look(index, table, types) for index, table in enumerate(tables)]
+        looks = [_look(index, table, types, remote=remote) for index, table in enumerate(tables)]
         rows = [_each(connection, sides[number], number, looks, _summed) for number in (0, 1)]
         for look in looks:
             connection.execute(_DIFFERING.format(index=look.index))
@@ -88,6 +91,7 @@ class Look:
     group: str
     there: tuple[bool, bool]
     columns: tuple[str, ...]
+    remote: bool
 
 
 _DIFFERING = """
@@ -97,7 +101,7 @@ _DIFFERING = """
 """
 
 
-def _look(index: int, table: Compared, types: list[Types]) -> Look:
+def _look(index: int, table: Compared, types: list[Types], *, remote: bool) -> Look:
     place = f"{table['catalog']}.{table['schema']}.{table['table']}"
     before, after = (side.get(place, {}) for side in types)
     own = before or after
@@ -118,6 +122,7 @@ def _look(index: int, table: Compared, types: list[Types]) -> Look:
         group=f"CAST({group} AS BIGINT)",
         there=(bool(before), bool(after)),
         columns=tuple(sorted(set(before) ^ set(after))) if before and after else (),
+        remote=remote,
     )
 
 
@@ -140,8 +145,9 @@ def _summed(connection: duckdb.DuckDBPyConnection, side: int, look: Look) -> int
                 f"CREATE TEMP TABLE {name} AS SELECT {look.group} AS g, count(*) AS n, sum({look.content}) AS total "
                 f"FROM {look.place} GROUP BY ALL"
             )
-        except duckdb.Error:  # a view whose table was dropped
-            pass
+        except duckdb.Error as error:  # a view whose table was dropped
+            if look.remote and isinstance(error, LOST):
+                raise
         else:
             return int(connection.execute(f"SELECT coalesce(sum(n), 0) FROM temp.{name}").fetchall()[0][0])
     connection.execute(f"CREATE TEMP TABLE {name} (g BIGINT, n BIGINT, total HUGEINT)")

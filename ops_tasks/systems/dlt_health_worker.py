@@ -9,6 +9,7 @@ from typing import Any, TypedDict, cast
 
 from ops_tasks.systems.duck_worker import attached
 from ops_tasks.systems.sql import ident
+from ops_tasks.systems.steady_worker import steady_if_remote
 
 # Folders of dlt's (1.31) working state that hold what has not been loaded to the end yet.
 PENDING = ("normalize/extracted", "load/new", "load/normalized")
@@ -24,6 +25,7 @@ class Loads(TypedDict):
     extracted: str | None
 
 
+@steady_if_remote
 def loads(databases: dict[str, str], datasets: dict[str, list[str]], folders: dict[str, str]) -> dict[str, Loads]:
     """Return source -> its loads; `datasets` is source -> [catalog, dataset], `folders` source -> its working state."""
     found: dict[str, Loads] = {}

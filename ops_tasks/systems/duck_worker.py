@@ -13,6 +13,7 @@ import duckdb
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.attaching_worker import attach, base_tables, files
 from ops_tasks.systems.sql import day_of, ident
+from ops_tasks.systems.steady_worker import steady_if_remote
 
 INEXACT = {"DOUBLE", "FLOAT"}
 
@@ -87,12 +88,14 @@ class Catalog(TypedDict):
     tables: list[str]
 
 
+@steady_if_remote
 def catalog(databases: dict[str, str]) -> Catalog:
     """Return what all databases hold."""
     with attached(databases) as connection:
         return Catalog(columns=_columns(connection), tables=[".".join(name) for name in base_tables(connection)])
 
 
+@steady_if_remote
 def dlt_schemas(databases: dict[str, str], datasets: dict[str, tuple[str, str]]) -> dict[str, dict[str, Any]]:
     """Return source -> table -> `{parent, resource, write_disposition, primary_key}` as dlt wrote it down last.
 
@@ -103,6 +106,7 @@ def dlt_schemas(databases: dict[str, str], datasets: dict[str, tuple[str, str]])
         return {name: _dlt_schema(connection, *where) for name, where in datasets.items()}
 
 
+@steady_if_remote
 def measure(databases: dict[str, str], tables: list[Table]) -> dict[str, Measured]:
     """Count and fingerprint each table per day. Tables that do not exist are left out of the answer."""
     with attached(databases) as connection:
@@ -115,6 +119,7 @@ def measure(databases: dict[str, str], tables: list[Table]) -> dict[str, Measure
         return found
 
 
+@steady_if_remote
 def rows_per_day(databases: dict[str, str], tables: list[Table], since: str) -> dict[str, dict[str, int]]:
     """Return table -> ISO day -> rows, from `since` on; cheap, for the diagnosis."""
     with attached(databases) as connection:
@@ -135,6 +140,7 @@ def rows_per_day(databases: dict[str, str], tables: list[Table], since: str) -> 
         return found
 
 
+@steady_if_remote
 def reach(databases: dict[str, str], tables: dict[str, tuple[list[str], list[str]]]) -> dict[str, str | None]:
     """Return name -> the first ISO day that any of the given columns holds; `tables` is name -> (parts, columns)."""
     with attached(databases) as connection:
@@ -150,6 +156,7 @@ def reach(databases: dict[str, str], tables: dict[str, tuple[list[str], list[str
         return found
 
 
+@steady_if_remote
 def describe(databases: dict[str, str], state: str | None, environment: str) -> dict[str, Any]:
     """Row counts of every table, and what SQLMesh's state says of itself, for a snapshot's manifest."""
     with attached(databases) as connection:
@@ -164,6 +171,7 @@ def describe(databases: dict[str, str], state: str | None, environment: str) -> 
     return described
 
 
+@steady_if_remote
 def full_scan(databases: dict[str, str]) -> list[str]:
     """Read every value of every table; return what could not be read, a line per table or unreadable database."""
     problems: list[str] = []

@@ -9,6 +9,7 @@ import duckdb
 
 from ops_tasks.systems.duck_worker import attached
 from ops_tasks.systems.sql import day_of, ident, literal
+from ops_tasks.systems.steady_worker import steady_if_remote
 from ops_tasks.systems.worker_main import progress
 
 
@@ -22,6 +23,7 @@ class Look(TypedDict):
     problem: str
 
 
+@steady_if_remote
 def look(databases: dict[str, str], tables: dict[str, tuple[str, str | None]]) -> dict[str, Look]:
     """Read every value of each table; `tables` is name -> (`catalog.schema.table`, date column or None).
 
@@ -35,6 +37,7 @@ def look(databases: dict[str, str], tables: dict[str, tuple[str, str | None]]) -
         return {name: Look(rows=0, days=0, first=None, last=None, problem=_line(error)) for name in tables}
 
 
+@steady_if_remote
 def keep(databases: dict[str, str], tables: dict[str, str], target: str) -> dict[str, int]:
     """Copy tables (kept name -> `catalog.schema.table`) into the new database `target`; returns rows per kept name."""
     Path(target).unlink(missing_ok=True)

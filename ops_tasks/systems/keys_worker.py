@@ -8,6 +8,7 @@ import duckdb
 
 from ops_tasks.systems.attaching_worker import attach, detach
 from ops_tasks.systems.sql import ident
+from ops_tasks.systems.steady_worker import steady_if_remote
 
 
 class Keyed(TypedDict):
@@ -20,6 +21,7 @@ class Keyed(TypedDict):
     keys: list[str]
 
 
+@steady_if_remote
 def lost(before: dict[str, str], after: dict[str, str], tables: list[Keyed]) -> dict[str, int]:
     """Return table -> how many keys of `before` are not in `after`; both are catalog -> path or `md:database`.
 

@@ -8,23 +8,17 @@ no RENAME, no DROP SNAPSHOT and no alias. Every function may be asked again afte
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC
-from functools import wraps
-from typing import Any, ParamSpec, TypedDict, TypeVar
+from typing import Any, TypedDict
 
 import duckdb
 
 from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.systems.attaching_worker import LOST
 from ops_tasks.systems.sql import ident, literal
+from ops_tasks.systems.steady_worker import steady
 from ops_tasks.systems.worker_main import progress
-
-# How a lost connection shows itself; everything else is an answer. The texts are not documented.
-LOST = (duckdb.IOException, duckdb.ConnectionException, duckdb.HTTPException)
-TRIES, PAUSE = 4, 0.5
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 class Point(TypedDict):
@@ -56,24 +50,6 @@ class Account(TypedDict):
 
     databases: dict[str, Database]
     snapshots: list[Point]
-
-
-def steady(function: Callable[P, T]) -> Callable[P, T]:
-    """Ask again when the connection is lost; `StepFailed` when it stays so."""
-
-    @wraps(function)
-    def asked(*args: P.args, **kwargs: P.kwargs) -> T:
-        for left in reversed(range(TRIES)):
-            try:
-                return function(*args, **kwargs)
-            except LOST as error:
-                if not left:
-                    raise StepFailed(f"MotherDuck cannot be reached: {_line(error)}", "try again later") from None
-                progress("the connection to MotherDuck was lost; again")
-                time.sleep(PAUSE * (TRIES - left))
-        raise AssertionError
-
-    return asked
 
 
 @steady

@@ -16,6 +16,7 @@ import duckdb
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.attaching_worker import MD
 from ops_tasks.systems.sql import day_of, ident, literal
+from ops_tasks.systems.steady_worker import steady_if_remote
 
 
 class Dated(TypedDict):
@@ -27,6 +28,7 @@ class Dated(TypedDict):
     children: list[tuple[str, str]]
 
 
+@steady_if_remote
 def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
     """Return, per table, what the staged load holds, without changing anything.
 
@@ -74,6 +76,7 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
     return found
 
 
+@steady_if_remote
 def swap(raw: str, staging: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
     """Replace the window's rows, children along, by the staged ones in one transaction; can be repeated.
 
@@ -91,6 +94,7 @@ def swap(raw: str, staging: str, dataset: str, tables: list[Dated], start: str, 
     return done
 
 
+@steady_if_remote
 def delete(raw: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
     """Delete the window's rows, children along: for a loader that can only load into the live tables."""
     done: dict[str, Any] = {}

@@ -25,6 +25,7 @@ from ops_tasks.errors import UsageError, nearest
 from ops_tasks.systems.duck_worker import attached
 from ops_tasks.systems.soda_dialect import CatalogDialect, sql_for_schemas
 from ops_tasks.systems.sql import ident
+from ops_tasks.systems.steady_worker import steady_if_remote
 from ops_tasks.systems.worker_main import progress
 
 
@@ -39,6 +40,7 @@ class Checked(TypedDict):
     problems: list[str]
 
 
+@steady_if_remote
 def check(
     contract_files: list[str],
     databases: dict[str, str],
