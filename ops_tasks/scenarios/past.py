@@ -181,6 +181,6 @@ def _rewind(stack: Stack, found: Facts, past: Past, crew: Crew, run: Run) -> Res
     folders = [stack.relative(folder) for folder in stack.folders]
     retired = hands.call("files", "retire", root=str(stack.root), folder=kept, paths=folders)
     hands.warm(CHECKS, cwd=stack.project)
-    ahead = hands.call(CHECKS, "sqlmesh_mend:rewind", run.say, **project(stack), until=past.created_at)
+    ahead = hands.call(CHECKS, "sqlmesh_rewind:rewind", run.say, **project(stack), until=past.created_at)
     hands.call(CHECKS, "sqlmesh_mend:let_go")
     return {"ahead": ahead, "retired": retired}

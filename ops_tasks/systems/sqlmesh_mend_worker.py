@@ -164,29 +164,6 @@ def mend(
     return {"computed": computed, "seeded": seeded, "created": created, "views": views}
 
 
-def rewind(project: str, gateway: str | None, until: str) -> dict[str, list[str]]:
-    """Take out of the state what was computed after an instant (ISO): the next run computes it again.
-
-    An interval stays when it had ended by then. Returns environment -> short names of the models that were ahead.
-    """
-    context = context_of(project, gateway, read_only=False)
-    then, ahead = to_timestamp(until), dict[str, list[str]]()
-    for summary in context.state_reader.get_environments_summary():
-        _, snapshots = deployed(context, summary.name)
-        spans: list[tuple[Snapshot, tuple[int, int]]] = []
-        for snapshot in snapshots.values():
-            last = snapshot.intervals[-1][1] if snapshot.intervals else 0
-            unit = snapshot.node.interval_unit.milliseconds
-            start = max(snapshot.intervals[0][0], then - then % unit) if last else last
-            if start < last:
-                spans.append((snapshot, (start, last)))
-        if spans:
-            progress(f"{summary.name}: taking {len(spans)} models back to {until}")
-            cast("Any", context.state_sync).remove_intervals(spans)
-        ahead[summary.name] = sorted(short(snapshot.name) for snapshot, _ in spans)
-    return ahead
-
-
 def _run(context: Context, environment: str, models: list[str], now: str | None) -> list[str]:
     """Let SQLMesh compute what the state says is missing; returns what it was, by short name."""
     scheduler = context.scheduler(environment=environment)
