@@ -2,15 +2,32 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
-from sandbox import breaks
+from ops_tasks.stack import find
+from sandbox import breaks, stacks
 from sandbox.motherduck.server import Server
-from tests.conftest import Sandbox
+from tests.conftest import Sandbox, finish
 from tests.pit.test_incidents import kept, leftovers
 from tests.pit.test_plans import OURS, names, server
 
-FOR_GOOD = 1000
+FOR_GOOD, STRIDE = 1000, 4
+BELOW = """
+import sys
+from pathlib import Path
+from ops_tasks.stack import find
+from ops_tasks.systems import snapshots
+stack, name = find(sys.argv[1]), sys.argv[2]
+snapshots.create(stack, name, why="a test")
+with snapshots.crew_of(stack, None) as hands:
+    put = {"databox": snapshots.get(stack, name).manifest["points"]["databox"]}
+    assert hands.call("motherduck", "put", points=put) == ["databox"]
+snapshots.restore(stack, name, Path(stack.home) / "aside", consume=False)
+snapshots.give_up(stack, snapshots.folder_of(stack, name))
+"""
 
 
 def counted(there: Server) -> int:
@@ -60,28 +77,48 @@ def test_no_line_at_all(remote_sandbox: Sandbox) -> None:
 
 
 @pytest.mark.rehearsal
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_lost_once_at_every_statement_of_a_restore(remote_sandbox: Sandbox, when: str) -> None:
-    kept(remote_sandbox)
-    breaks.apply("mass-delete", remote_sandbox.folder)
-    broken, there = remote_sandbox.hashes(), server(remote_sandbox)
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("when", "first"), [("before", 1), ("after", 3)])
+def test_lost_once_at_a_statement_of_a_snapshot_and_its_way_back(
+    remote_sandbox: Sandbox, when: str, first: int
+) -> None:
+    """The two things that every operation is made of, below the command line; `OPS_EVERY_STATEMENT=1` leaves none out."""
+    stride = 1 if os.environ.get("OPS_EVERY_STATEMENT") else STRIDE
+    there, stack = server(remote_sandbox), find(remote_sandbox.folder)
+    before = remote_sandbox.hashes()
+    program = [sys.executable, "-c", BELOW, str(stack.file.parent)]
     counted(there)
-    assert remote_sandbox.invoke("ops.restore", "--snapshot=nightly", "--plan").code == 0
-    planned = counted(there)
-    ran = remote_sandbox.invoke("ops.restore", "--snapshot=nightly", "--yes")
+    assert finish([*program, "whole"], env=stacks.environment(stack.root)).code == 0
     statements = counted(there)
-    assert remote_sandbox.invoke("ops.rollback", ran.document["operation"], "--yes").code == 0
-    assert statements > planned
-    for number in range(planned + 1, statements + 1, 3):
+    assert statements > 4 * len(OURS)
+    for number in range(1 if stride == 1 else first, statements + 1, stride):
         there.lose_connection(number, when)
-        assert restored(remote_sandbox) in (0, 4), number
+        done = finish([*program, f"taken_{number}"], env=stacks.environment(stack.root))
+        assert done.code == 0, (number, done.err)
         there.find_connection()
-        assert remote_sandbox.hashes() == broken, number
+    assert remote_sandbox.hashes() == before
     assert leftovers(remote_sandbox.folder) == []
 
 
 @pytest.mark.rehearsal
-@pytest.mark.parametrize("part", [1 / 4, 2 / 4, 3 / 4])
+@pytest.mark.parametrize("part", [0.3, 0.6, 0.9])
+def test_lost_once_in_a_restore(remote_sandbox: Sandbox, part: float) -> None:
+    kept(remote_sandbox)
+    breaks.apply("mass-delete", remote_sandbox.folder)
+    broken, there = remote_sandbox.hashes(), server(remote_sandbox)
+    counted(there)
+    ran = remote_sandbox.invoke("ops.restore", "--snapshot=nightly", "--yes")
+    statements = counted(there)
+    assert remote_sandbox.invoke("ops.rollback", ran.document["operation"], "--yes").code == 0
+    there.lose_connection(round(statements * part), "after")
+    assert restored(remote_sandbox) in (0, 4)
+    there.find_connection()
+    assert remote_sandbox.hashes() == broken
+    assert leftovers(remote_sandbox.folder) == []
+
+
+@pytest.mark.rehearsal
+@pytest.mark.parametrize("part", [0.5, 0.75])
 def test_lost_for_good_in_the_middle_of_a_restore(remote_sandbox: Sandbox, part: float) -> None:
     kept(remote_sandbox)
     breaks.apply("mass-delete", remote_sandbox.folder)
