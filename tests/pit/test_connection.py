@@ -82,7 +82,7 @@ def test_no_line_at_all(remote_sandbox: Sandbox) -> None:
 def test_lost_once_at_a_statement_of_a_snapshot_and_its_way_back(
     remote_sandbox: Sandbox, when: str, first: int
 ) -> None:
-    """The two things that every operation is made of, below the command line; `OPS_EVERY_STATEMENT=1` leaves none out."""
+    """What every operation is made of, below the command line; `OPS_EVERY_STATEMENT=1` leaves no statement out."""
     stride = 1 if os.environ.get("OPS_EVERY_STATEMENT") else STRIDE
     there, stack = server(remote_sandbox), find(remote_sandbox.folder)
     before = remote_sandbox.hashes()
