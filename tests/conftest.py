@@ -71,13 +71,13 @@ class Sandbox:
         """Run `invoke TASK ... --stack=...` as a user would."""
         flags = [f"--stack={self.folder}", *(["--json"] if json_output else [])]
         command = [sys.executable, "-m", "invoke", *words, *flags]
-        return finish(command, env=stacks.environment(self.folder) | (env or {}))
+        return finish(command, env=account.environment(self.folder) | (env or {}))
 
     def killed(self, event: str, step: str, *words: str) -> Ran:
         """The same, killed with SIGKILL as soon as the journal holds `event` of `step`."""
         driver = str(ROOT / "tests" / "faults" / "kill_at.py")
         command = [sys.executable, driver, event, step, *words, f"--stack={self.folder}", "--json"]
-        return finish(command, env=stacks.environment(self.folder))
+        return finish(command, env=account.environment(self.folder))
 
     def backfill(self, *words: str, start: Any, end: Any, source: str = "ebird") -> Ran:
         """`invoke ops.backfill --yes` for one source and window."""

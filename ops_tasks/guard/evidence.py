@@ -64,7 +64,8 @@ def permit(stack: Stack, max_age: timedelta | None = None, *, now: datetime | No
 def standing(stack: Stack, max_age: timedelta, now: datetime) -> Snapshot:
     """The newest verified snapshot, younger than `max_age` and as new as the data; `Unprotected` if there is none."""
     way = f"invoke snapshot.create --name=pre_restate_{now:%Y%m%d_%H%M%S}"
-    found = [one for one in snapshots.every(stack) if not one.forensic and one.created_at <= now + SKEW]
+    taken = (one for one in snapshots.every(stack) if one.backend == stack.backend and not one.forensic)
+    found = [one for one in taken if one.created_at <= now + SKEW]
     whole = [one for one in found if one.verified_at and not one.problems]
     if not whole:
         raise Unprotected(_none(stack, found), way)

@@ -63,8 +63,8 @@ def used_up(stack: Stack) -> list[UsedUp]:
 
 
 def plan_prune(stack: Stack, policy: Policy) -> Prune:
-    """Decide; reads only."""
-    taken = {one.name: one for one in snapshots.every(stack)}
+    """Decide; reads only. Snapshots of the other backend are left alone: what they keep is out of reach."""
+    taken = {one.name: one for one in snapshots.every(stack) if one.backend == stack.backend}
     wanted = needed(stack)
     decisions = retention.choose(list(taken.values()), policy, datetime.now(UTC), retention.pins(stack), wanted)
     left = [path for path in retention.leftovers(stack) if path.name not in wanted]

@@ -21,6 +21,8 @@ from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.local_files import LocalFiles
 
 TRIES = 2
+# How long after a write MotherDuck's own snapshot of it may come (docs: every minute, when nobody writes).
+BETWEEN = timedelta(minutes=2)
 # Clones that an operation makes for its own use: of the past that it validates, and of what was loaded in place.
 OWN = ("past", "loaded")
 FOR_PEOPLE = ("broken",)
@@ -187,13 +189,17 @@ class MotherDuck(LocalFiles):
         return [*super().changed_since(kept, created_at), *(f"{MD}{name}" for name in remote)]
 
     def written_after(self, moment: datetime) -> list[str]:
-        """Files by their times, catalogs by MotherDuck's newest snapshot of each that nobody gave a name to."""
+        """Files by their times, catalogs by MotherDuck's newest snapshot of each that nobody gave a name to.
+
+        It takes them every minute at the earliest: one that comes a little later may be of what was written before.
+        """
+        later_than = moment + BETWEEN
         with Crew(self.stack.root) as hands:
             snapshots = account(hands)["snapshots"]
         later = {
             point["database"]
             for point in snapshots
-            if not point["name"] and datetime.fromisoformat(point["created_at"]) > moment
+            if not point["name"] and datetime.fromisoformat(point["created_at"]) > later_than
         }
         return [*super().written_after(moment), *(f"{MD}{name}" for name in self.names if name in later)]
 

@@ -123,13 +123,14 @@ def create(
     need, free = set_bytes(stack, without=links or ()), free_bytes(stack)
     if need > free:
         raise Refused(f"a snapshot needs {need:,} bytes and {free:,} are free on {stack.root}", "free some space")
-    making = final.with_name(f".{name}{MAKING}")
-    shutil.rmtree(making, ignore_errors=True)
-    (making / "files").mkdir(parents=True, mode=0o700)
-    backend, give_up = backends.of(stack), _nothing
-    try:
-        with crew_of(stack, crew, log, held) as hands:
-            backend.refuse_taken(name, hands)
+    making, backend = final.with_name(f".{name}{MAKING}"), backends.of(stack)
+    with crew_of(stack, crew, log, held) as hands:
+        if making.exists():  # somebody was killed while making it
+            backend.forget(name, hands)
+            shutil.rmtree(making)
+        backend.refuse_taken(name, hands)
+        (making / "files").mkdir(parents=True, mode=0o700)
+        try:
             told, give_up = backend.snapshot(name, making, hands, say, links)
             try:
                 manifest = _manifest(stack, name, why) | told
@@ -137,9 +138,9 @@ def create(
             except BaseException:
                 give_up()
                 raise
-    except BaseException:
-        shutil.rmtree(making, ignore_errors=True)
-        raise
+        except BaseException:
+            shutil.rmtree(making, ignore_errors=True)
+            raise
     return get(stack, name)
 
 
@@ -263,10 +264,6 @@ def _of(stack: Stack, snapshot: Snapshot) -> backends.Backend:
     return backends.of(stack)
 
 
-def _nothing() -> None:
-    """There is nothing to give up yet."""
-
-
 def _manifest(stack: Stack, name: str, why: str) -> dict[str, Any]:
     from ops_tasks.systems.git import commit
 
@@ -281,7 +278,8 @@ def _manifest(stack: Stack, name: str, why: str) -> dict[str, Any]:
 
 def newest(stack: Stack, before: datetime | None = None) -> Snapshot | None:
     """The newest verified snapshot that one can recover from, taken at or before an instant."""
-    found = [s for s in every(stack) if s.verified_at and not s.forensic and (before is None or s.created_at <= before)]
+    found = [one for one in every(stack) if one.verified_at and not one.forensic and one.backend == stack.backend]
+    found = [one for one in found if before is None or one.created_at <= before]
     return found[-1] if found else None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sandbox import stacks
+from sandbox import account
 from tests.conftest import ROOT, Sandbox
 
 PATIENCE = 60.0
@@ -101,7 +101,7 @@ def kill_when(
     with subprocess.Popen(
         command,
         cwd=ROOT,
-        env=os.environ | stacks.environment(sandbox.folder),
+        env=os.environ | account.environment(sandbox.folder),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

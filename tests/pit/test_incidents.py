@@ -10,7 +10,7 @@ import pytest
 
 from sandbox import account, breaks
 from tests.conftest import Sandbox
-from tests.faults.both_ways import check_every
+from tests.faults.both_ways import check_both, check_every, kill_when
 
 INCIDENTS = ["mass-delete", "wrong-restate", "dropped-table", "dropped-schema"]
 LEFT = ("__past_", "__check_", "__look_", "__loaded_")
@@ -103,6 +103,21 @@ def test_killed_at_every_step_on_motherduck(remote_sandbox: Sandbox) -> None:
     moments = [*(("started", step) for step in steps), *later]
     words = ("ops.restore", "--snapshot=nightly", "--yes")
     check_every(remote_sandbox, remote_sandbox.hashes(), words, moments)
+    assert leftovers(remote_sandbox.folder) == []
+
+
+@pytest.mark.rehearsal
+def test_killed_while_the_present_is_kept(remote_sandbox: Sandbox) -> None:
+    kept(remote_sandbox)
+    breaks.apply("mass-delete", remote_sandbox.folder)
+    before, there = remote_sandbox.hashes(), account.opened(account.of(remote_sandbox.folder) or remote_sandbox.folder)
+
+    def names_are_given() -> bool:
+        return any("'pre_restore_" in line and '"raw_usgs"' in line for line in there.statements())
+
+    kill_when(remote_sandbox, ("ops.restore", "--snapshot=nightly", "--yes"), names_are_given)
+    assert remote_sandbox.last_operation()["step"] == "snapshot"
+    check_both(remote_sandbox, before)
     assert leftovers(remote_sandbox.folder) == []
 
 
