@@ -283,7 +283,7 @@ def _connected() -> duckdb.DuckDBPyConnection:
         raise
     except duckdb.Error as error:
         reason = f"MotherDuck does not let us in: {_line(error)}"
-        raise UsageError(reason, "put a valid token into the environment: export motherduck_token=...") from None
+        raise UsageError(reason, "is the token valid? export motherduck_token=...") from None
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 

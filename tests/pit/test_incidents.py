@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,12 @@ def kept(sandbox: Sandbox, name: str = "nightly") -> None:
     assert taken.code == 0, taken.err
 
 
+def what_is_lost(sandbox: Sandbox) -> dict[str, Any]:
+    """What the last restore found to differ."""
+    file = max(sandbox.folder.glob(".ops/operations/*/difference.json"), key=lambda path: path.stat().st_mtime)
+    return json.loads(file.read_text(encoding="utf-8"))
+
+
 def there_and_back(sandbox: Sandbox, broken: dict[str, str], *words: str) -> None:
     """Restored to the truth, rolled back to what was broken, restored again."""
     restored = sandbox.invoke("ops.restore", *words, "--yes")
@@ -57,15 +64,25 @@ def test_from_a_snapshot_and_back_and_again(both: Sandbox, incident: str) -> Non
     there_and_back(both, broken, "--snapshot=nightly")
 
 
-@pytest.mark.parametrize("words", [("--at",), ("--snapshot=nightly", "--in-place")], ids=["path A", "path B"])
-def test_a_mass_delete(both: Sandbox, words: tuple[str, ...]) -> None:
+def test_a_mass_delete_and_what_the_cut_changes(both: Sandbox) -> None:
     kept(both)
-    asked = [f"--at={now()}" if word == "--at" else word for word in words]
-    breaks.apply("mass-delete", both.folder)
-    restored = both.invoke("ops.restore", *asked, "--yes")
+    moment = now()
+    broken = breaks.apply("mass-delete", both.folder)
+    restored = both.invoke("ops.restore", f"--at={moment}", "--yes")
     assert restored.code == 0, restored.err
     assert both.differences() == []
     assert leftovers(both.folder) == []
+    raw = what_is_lost(both)["raw_ebird.main.observations"]
+    assert raw["added"] and not raw["removed"] and not raw["changed"]
+    assert set(raw["days"]) == {str(day) for day in broken.days}
+    assert raw["after"] == raw["before"] + raw["added"]
+
+
+@pytest.mark.rehearsal
+def test_in_place(both: Sandbox) -> None:
+    kept(both)
+    breaks.apply("mass-delete", both.folder)
+    there_and_back(both, both.hashes(), "--snapshot=nightly", "--in-place")
 
 
 @pytest.mark.rehearsal
@@ -74,24 +91,6 @@ def test_what_motherduck_remembers_by_itself(remote_sandbox: Sandbox, incident: 
     moment = now()
     breaks.apply(incident, remote_sandbox.folder)
     there_and_back(remote_sandbox, remote_sandbox.hashes(), f"--at={moment}")
-
-
-def what_is_lost(sandbox: Sandbox) -> dict[str, Any]:
-    """What the last restore found to differ."""
-    import json
-
-    file = max(sandbox.folder.glob(".ops/operations/*/difference.json"), key=lambda path: path.stat().st_mtime)
-    return json.loads(file.read_text(encoding="utf-8"))
-
-
-def test_what_the_cut_changes_is_told_per_table_and_day(both: Sandbox) -> None:
-    kept(both)
-    broken = breaks.apply("mass-delete", both.folder)
-    assert both.invoke("ops.restore", "--snapshot=nightly", "--yes").code == 0
-    raw = what_is_lost(both)["raw_ebird.main.observations"]
-    assert raw["added"] and not raw["removed"] and not raw["changed"]
-    assert set(raw["days"]) == {str(day) for day in broken.days}
-    assert raw["after"] == raw["before"] + raw["added"]
 
 
 @pytest.mark.rehearsal
@@ -143,7 +142,7 @@ def remembered(folder: Path) -> list[str]:
 
 def test_a_plan_writes_nothing(both: Sandbox) -> None:
     kept(both)
-    breaks.apply("mass-delete", both.folder)
+    breaks.apply("dropped-view", both.folder)
     before = both.hashes()
     first = remembered(both.folder)
     for words in (["--snapshot=nightly"], [f"--at={now()}"], ["--snapshot=nightly", "--in-place"]):

@@ -41,6 +41,16 @@ def answered(sandbox: Sandbox, *answers: str) -> tuple[int, str]:
     return code, seen.decode()
 
 
+def test_a_no_before_the_cut(sandbox: Sandbox) -> None:
+    kept(sandbox)
+    before = sandbox.hashes()
+    code, seen = answered(sandbox, "y\n", "n\n")
+    assert code == 3, seen
+    assert "do not differ in any row" in seen
+    assert sandbox.hashes() == before
+
+
+@pytest.mark.rehearsal
 @pytest.mark.parametrize("second", ["n\n", "\n"], ids=["no", "nothing"])
 def test_a_no_before_the_cut_puts_everything_back(both: Sandbox, second: str) -> None:
     kept(both)

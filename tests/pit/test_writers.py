@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from ops_tasks.operation.lock import holder
 from sandbox import stacks
 from tests.conftest import ROOT, Sandbox
 from tests.pit.test_incidents import leftovers
@@ -60,9 +62,11 @@ def test_a_writer_is_waited_for(remote_sandbox: Sandbox) -> None:
         ]
         env = os.environ | stacks.environment(remote_sandbox.folder)
         with subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL) as taking:
-            made = remote_sandbox.folder / ".ops" / "snapshots"
-            while not list(made.glob(".waits.making")):
+            until = time.monotonic() + 60
+            while holder(remote_sandbox.folder / ".ops").get("pid") != taking.pid:
                 assert taking.poll() is None
+                assert time.monotonic() < until
+                time.sleep(0.01)
             process.communicate("end\n", timeout=60)
             assert taking.wait(timeout=120) == 0
     assert remote_sandbox.invoke("snapshot.verify", "--name=waits").code == 0
