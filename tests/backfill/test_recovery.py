@@ -107,6 +107,7 @@ def test_a_healthy_stack_has_nothing_to_backfill(sandbox: Sandbox) -> None:
     assert sandbox.hashes() == before
 
 
+@pytest.mark.rehearsal
 def test_a_rollback_that_would_discard_later_work_is_refused(sandbox: Sandbox) -> None:
     first_day, second_day = sandbox.today - timedelta(days=12), sandbox.today - timedelta(days=5)
     for day in (first_day, second_day):

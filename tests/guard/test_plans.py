@@ -125,6 +125,7 @@ def test_a_snapshot_opens_the_way_once(loaded: Path, tmp_path: Path) -> None:
     assert "changed after the newest verified snapshot, before" in " ".join((second.stdout + second.stderr).split())
 
 
+@pytest.mark.rehearsal
 def test_it_takes_the_snapshot_itself_when_told_to(loaded: Path, tmp_path: Path) -> None:
     sandbox = guarded(loaded, tmp_path / "stack", ", mode='snapshot'")
     before = sandbox.hashes()
@@ -169,6 +170,7 @@ model_defaults: {{dialect: duckdb, start: 2026-01-01}}
 """
 
 
+@pytest.mark.rehearsal
 def test_a_yaml_project_is_guarded_by_a_macro_file(tmp_path: Path) -> None:
     root = tmp_path / "shop"
     for folder in ("models", "macros", "data"):

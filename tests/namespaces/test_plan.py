@@ -109,6 +109,7 @@ def test_a_promotion_is_done_and_can_be_undone(sandbox: Sandbox) -> None:
     assert sandbox.hashes() == before
 
 
+@pytest.mark.rehearsal
 def test_a_refresh_brings_corrections_and_is_put_back_when_a_source_fails(sandbox: Sandbox) -> None:
     yesterday = sandbox.today - timedelta(days=1)
     sandbox.fault("corrected", "noaa", yesterday, yesterday)

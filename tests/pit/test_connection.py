@@ -48,6 +48,7 @@ def restored(sandbox: Sandbox) -> int:
     return ran.code
 
 
+@pytest.mark.rehearsal
 def test_a_snapshot_while_the_line_is_bad(remote_sandbox: Sandbox) -> None:
     there = server(remote_sandbox)
     counted(there)

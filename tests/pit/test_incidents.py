@@ -140,6 +140,7 @@ def remembered(folder: Path) -> list[str]:
     return sorted([one.name for one in catalog.databases] + [one.id for one in catalog.snapshots])
 
 
+@pytest.mark.rehearsal
 def test_a_plan_writes_nothing(both: Sandbox) -> None:
     kept(both)
     breaks.apply("dropped-view", both.folder)

@@ -77,6 +77,7 @@ def written(folder: Path) -> str:
     return "\n".join(path.read_bytes().decode("utf-8", errors="replace") for path in files)
 
 
+@pytest.mark.rehearsal
 def test_no_token_is_ever_written(remote_sandbox: Sandbox) -> None:
     right = server(remote_sandbox).read().token
     planted = "md_planted_4f1c9a77d0"

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from ops_tasks.operation.lock import holder
 from sandbox import stacks
 from tests.conftest import ROOT, Sandbox
@@ -48,6 +50,7 @@ def client(folder: Path, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
+@pytest.mark.rehearsal
 def test_a_writer_is_waited_for(remote_sandbox: Sandbox) -> None:
     with client(remote_sandbox.folder, WRITE_UNTIL_TOLD) as process:
         assert process.stdout is not None

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path
 
+import pytest
+
 from ops_tasks.stack import find
 from ops_tasks.systems import snapshots
 from sandbox import breaks
@@ -44,6 +46,7 @@ def refused(sandbox: Sandbox, code: int, reason: str, way_out: str, *words: str)
     assert everything(sandbox.folder) == before, words
 
 
+@pytest.mark.rehearsal
 def test_what_cannot_be_meant(saved: Sandbox) -> None:
     live = saved.folder / "data" / "databox.duckdb"
     for code, reason, way_out, words in (
@@ -65,6 +68,7 @@ def test_what_cannot_be_meant(saved: Sandbox) -> None:
         refused(saved, code, reason, way_out, *words.split())
 
 
+@pytest.mark.rehearsal
 def test_files_that_are_no_backup(saved: Sandbox, tmp_path: Path) -> None:
     live = saved.folder / "data" / "databox.duckdb"
     text, rotten, cut, empty, alien = (
@@ -111,6 +115,7 @@ def test_a_database_that_somebody_has_open(saved: Sandbox) -> None:
             refused(saved, 6, f"PID {pid}", "", *words)
 
 
+@pytest.mark.rehearsal
 def test_a_plan_changes_nothing(saved: Sandbox, tmp_path: Path) -> None:
     backup = tmp_path / "databox.duckdb"
     shutil.copy(saved.folder / "data" / "databox.duckdb", backup)
