@@ -11,7 +11,7 @@ from typing import Any
 PLANS = {"business": 7, "lite": 1, "free": 0}
 """Plan -> default retention in days (docs: concepts/data-recovery). Lite, paid, cannot change it; free keeps none."""
 LONGEST = 90
-NATIVE, DUCKLAKE = "motherduck", "ducklake"
+NATIVE, DUCKLAKE = "default", "ducklake"
 
 
 @dataclass(frozen=True)

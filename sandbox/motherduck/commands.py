@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import singledispatch
+from pathlib import Path
 from typing import NoReturn
 from uuid import uuid4
 
@@ -13,6 +15,8 @@ from sandbox.motherduck import grammar
 from sandbox.motherduck.catalog import DUCKLAKE, LONGEST, Catalog, Database, Snapshot
 from sandbox.motherduck.server import Server, copy, remove
 from sandbox.motherduck.sessions import Session
+
+TIME = re.compile(r"\d{4}-\d\d-\d\d(?:[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)?", re.ASCII)
 
 
 def carry_out(session: Session, statement: str) -> None:
@@ -42,12 +46,14 @@ def _(command: grammar.CreateSnapshot, session: Session) -> None:
 
 @_do.register
 def _(command: grammar.AlterSnapshot, session: Session) -> None:
+    current = str(session.ask("SELECT current_database()")[0][0])
     with session.server.locked() as catalog:
-        found = [one for one in catalog.snapshots if command.snapshot in (one.id, one.name)]
-        found = [one for one in found if command.database in (None, one.database)]
+        found = [one for one in catalog.snapshots if command.string and one.id == command.snapshot]
+        own = [one for one in catalog.snapshots if one.database == (command.database or current)]
+        found = found or [one for one in own if one.name == command.snapshot]
         if not found:
-            _missing(session, f"No snapshot '{command.snapshot}' found")
-        if command.name and session.server.folder and catalog.plan != "business":
+            _missing(session, f"No snapshot '{command.snapshot}' found in database '{command.database or current}'")
+        if command.name and catalog.plan != "business":
             _refuse(session, "Named snapshots are not available on this plan")
         if command.name and any(one.name == command.name for one in catalog.snapshots):
             _refuse(session, f"A snapshot named '{command.name}' exists already")
@@ -71,6 +77,8 @@ def _(command: grammar.CreateDatabase, session: Session) -> None:
         if command.source is not None and catalog.database(command.source) is not None:
             stack.enter_context(session.quiet(command.source))
         with server.locked() as catalog:
+            if there is None and catalog.database(command.name) is not None:
+                _refuse(session, f"Database '{command.name}' already exists")
             days = catalog.retention() if origin is None else origin.retention
             made = Database(command.name, str(uuid4()), catalog.now().isoformat(), days, transient=command.transient)
             if origin is None:
@@ -91,7 +99,8 @@ def _(command: grammar.SetSnapshot, session: Session) -> None:
     catalog = session.server.read()
     target = _native(session, _there(session, catalog, command.database))
     source = target if command.selector.database is None else _there(session, catalog, command.selector.database)
-    _overwrite(session, target, source, command.selector)
+    anywhere = command.selector.database is None and command.selector.kind != "SNAPSHOT_TIME"
+    _overwrite(session, target, source, command.selector, anywhere=anywhere)
 
 
 @_do.register
@@ -141,9 +150,18 @@ def _(command: grammar.Undrop, session: Session) -> None:
             _missing(session, f"No dropped database '{command.database}' within its retention")
         _native(session, last)
         catalog.put(replace(last, dropped=None))
+        for active in catalog.of(last.uuid)[-1:]:
+            catalog.change(replace(active, superseded=None))
 
 
-def _overwrite(session: Session, target: Database, source: Database, selector: grammar.Selector | None) -> None:
+def _overwrite(
+    session: Session,
+    target: Database,
+    source: Database,
+    selector: grammar.Selector | None,
+    *,
+    anywhere: bool = False,
+) -> None:
     server = session.server
     with ExitStack() as stack:
         stack.enter_context(session.let_go(target.name))
@@ -153,7 +171,7 @@ def _overwrite(session: Session, target: Database, source: Database, selector: g
         with server.locked() as catalog:
             for name in {target.name, source.name}:
                 server.capture(catalog, _there(session, catalog, name))
-            origin = _bytes_of(session, catalog, _there(session, catalog, source.name), selector)
+            origin = _bytes_of(session, catalog, _there(session, catalog, source.name), selector, anywhere=anywhere)
             file = server.data_file(target.uuid)
             copy(origin, file)
             file.touch()
@@ -171,18 +189,27 @@ def _origin(session: Session, catalog: Catalog, name: str, selector: grammar.Sel
     return _native(session, found)
 
 
-def _bytes_of(session: Session, catalog: Catalog, source: Database, selector: grammar.Selector | None):
-    """The file of what is selected of a database: its present without a selector."""
+def _bytes_of(
+    session: Session,
+    catalog: Catalog,
+    source: Database,
+    selector: grammar.Selector | None,
+    *,
+    anywhere: bool = False,
+) -> Path:
+    """The file of what is selected of a database (`anywhere`: of the account): its present without a selector."""
     if selector is None:
         return session.server.data_file(source.uuid)
     if source.dropped is None:
         session.server.capture(catalog, source)
     for gone in catalog.collect():
         remove(session.server.snapshot_file(gone.id))
-    return session.server.snapshot_file(_selected(session, catalog, source, selector).id)
+    return session.server.snapshot_file(_selected(session, catalog, source, selector, anywhere).id)
 
 
-def _selected(session: Session, catalog: Catalog, source: Database, selector: grammar.Selector) -> Snapshot:
+def _selected(
+    session: Session, catalog: Catalog, source: Database, selector: grammar.Selector, anywhere: bool
+) -> Snapshot:
     own = catalog.of(source.uuid)
     if selector.kind == "SNAPSHOT_TIME":
         at = _time(session, selector.value)
@@ -192,9 +219,10 @@ def _selected(session: Session, catalog: Catalog, source: Database, selector: gr
         return before[-1]
     if selector.kind == "SNAPSHOT_ID":
         found = [one for one in catalog.snapshots if one.id == selector.value]
-        found = [one for one in found if one.uuid == source.uuid or selector.database is None]
     else:
         found = [one for one in catalog.snapshots if one.name == selector.value]
+    # A named snapshot outlives its database, in whose place there may be another of the same name.
+    found = [one for one in found if anywhere or one.database == source.name]
     if not found:
         _missing(session, f"No snapshot '{selector.value}' of '{source.name}' found")
     return found[0]
@@ -203,9 +231,8 @@ def _selected(session: Session, catalog: Catalog, source: Database, selector: gr
 def _time(session: Session, text: str) -> datetime:
     """MotherDuck's times are UTC."""
     with suppress(ValueError):
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            return moment.replace(tzinfo=UTC)
+        if TIME.fullmatch(text):
+            return datetime.fromisoformat(text).replace(tzinfo=UTC)
     raise session.duckdb.ConversionException(f"Conversion Error: invalid timestamp '{text}' for SNAPSHOT_TIME")
 
 

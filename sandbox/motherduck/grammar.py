@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 TOKEN = re.compile(
     r"""(?P<space>\s+|--[^\n]*(?:\n|$)|/\*.*?\*/)|(?P<string>'(?:[^']|'')*')|(?P<ident>"(?:[^"]|"")*")"""
@@ -47,11 +47,12 @@ class CreateSnapshot:
 
 @dataclass(frozen=True)
 class AlterSnapshot:
-    """ALTER SNAPSHOT snapshot SET snapshot_name = name: an empty name gives it up."""
+    """ALTER SNAPSHOT snapshot SET snapshot_name = name: an empty name gives it up. Only a 'string' may be an id."""
 
     snapshot: str
     database: str | None
     name: str
+    string: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True)
@@ -174,13 +175,14 @@ class _Reader:
         return CreateDatabase(name, source, selector, replace, if_not_exists, transient)
 
     def _alter_snapshot(self) -> AlterSnapshot:
+        string = self.tokens[self.at : self.at + 1] != [] and self.tokens[self.at][0] == "string"
         snapshot, database = self._name(string=True), None
-        if self._sign("."):
+        if not string and self._sign("."):
             snapshot, database = self._name(), snapshot
         self._expect("SET")
         self._expect("SNAPSHOT_NAME")
         self._need("=")
-        return AlterSnapshot(snapshot, database, self._string())
+        return AlterSnapshot(snapshot, database, self._string(), string)
 
     def _alter_database(self) -> SetSnapshot | SetRetention:
         database = self._name()

@@ -1,18 +1,24 @@
-"""`md_information_schema`: a catalog in memory that is filled anew before every statement that names it."""
+"""`md_information_schema`: a catalog in memory that is filled anew before every statement that names it.
+
+The types are those of the pages DATABASES and DATABASE_SNAPSHOTS of https://motherduck.com/docs/sql-reference, but for
+TRANSIENT, which is YES or NO.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 
+from sandbox.motherduck.catalog import Catalog
 from sandbox.motherduck.sessions import Session
 
 NAME = "md_information_schema"
 TABLES = (
-    f"CREATE TABLE IF NOT EXISTS {NAME}.main.databases (NAME VARCHAR, UUID UUID, CREATED_TS TIMESTAMP, "
+    f"CREATE TABLE IF NOT EXISTS {NAME}.main.databases (NAME VARCHAR, UUID VARCHAR, CREATED_TS TIMESTAMP, "
     "TRANSIENT VARCHAR, HISTORICAL_SNAPSHOT_RETENTION INTERVAL, TYPE VARCHAR)",
     f"CREATE TABLE IF NOT EXISTS {NAME}.main.database_snapshots (DATABASE_NAME VARCHAR, DATABASE_ID UUID, "
-    "SNAPSHOT_ID UUID, SNAPSHOT_NAME VARCHAR, CREATED_TS TIMESTAMP, ACTIVE_BYTES BIGINT, BYTES_WRITTEN BIGINT, "
-    "BYTES_DELETED BIGINT, USER_NAME VARCHAR, USER_ID UUID)",
+    "SNAPSHOT_ID UUID, SNAPSHOT_NAME VARCHAR, CREATED_TS TIMESTAMP, ACTIVE_BYTES UBIGINT, BYTES_WRITTEN UBIGINT, "
+    "BYTES_DELETED UBIGINT, USER_NAME VARCHAR, USER_ID UUID)",
 )
 USER = "00000000-0000-4000-8000-000000000001"
 
@@ -22,6 +28,12 @@ def refresh(session: Session) -> None:
     for name in session.server.databases():
         _look(session, name)
     catalog = session.server.read()
+    # A cursor of its own: a transaction may write to one database only, and these rows are none of its business.
+    with session.connection.cursor() as cursor:
+        _fill(replace(session, connection=cursor), catalog)
+
+
+def _fill(session: Session, catalog: Catalog) -> None:
     session.run(session.connection, f"ATTACH IF NOT EXISTS ':memory:' AS {NAME}")
     for statement in TABLES:
         session.run(session.connection, statement)
@@ -55,26 +67,15 @@ def refresh(session: Session) -> None:
 
 def _look(session: Session, name: str) -> None:
     attached = session.attached()
-    if name in attached and not attached[name]:
+    if attached.get(name) is False:
         return
-    if name not in attached and _is_written(session, name):
+    if attached.get(name):
+        with session.server.locked() as catalog:
+            found = catalog.database(name)
+            if found is not None:
+                session.server.capture(catalog, found)
         return
-    with session.server.locked() as catalog:
-        found = catalog.database(name)
-        if found is not None:
-            session.server.capture(catalog, found)
-
-
-def _is_written(session: Session, name: str) -> bool:
-    """Whether another process has it for writing just now."""
-    other = session.duckdb.connect_to_a_file(":memory:")
-    try:
-        session.run(other, f"ATTACH '{session.file_of(name)}' AS looked_at (READ_ONLY)")
-    except session.duckdb.IOException:
-        return True
-    finally:
-        other.close()
-    return False
+    session.server.capture_quiet(name)
 
 
 def _time(text: str) -> datetime:

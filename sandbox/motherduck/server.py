@@ -65,11 +65,11 @@ class Server:
         with self.locked() as catalog:
             catalog.offset += span.total_seconds()
 
-    def set_now(self, now: datetime) -> None:
-        """Set the server's clock."""
+    def set_now(self, now: datetime | None) -> None:
+        """Set the server's clock, which goes on from there; None sets it right."""
         self.capture_all()
         with self.locked() as catalog:
-            catalog.offset = (now - datetime.now(UTC)).total_seconds()
+            catalog.offset = 0.0 if now is None else (now - datetime.now(UTC)).total_seconds()
 
     def add_database(self, name: str, from_file: Path | None = None, kind: str = NATIVE) -> Database:
         """Upload a database, or create an empty one."""
@@ -114,10 +114,24 @@ class Server:
         return self.folder / "snapshots" / f"{snapshot}.duckdb"
 
     def capture_all(self) -> None:
-        """Capture every database; none may be open for writing."""
-        with self.locked() as catalog:
-            for one in [one for one in catalog.databases if one.dropped is None]:
-                self.capture(catalog, one)
+        """Capture every database that nobody has open for writing."""
+        for one in self.databases():
+            self.capture_quiet(one)
+
+    def capture_quiet(self, name: str) -> None:
+        """Capture a database that this process does not have open, unless somebody writes to it just now."""
+        catalog = self.read()
+        found = catalog.database(name)
+        if found is None or not self._changed(catalog, found):
+            return
+        with _shared(self.data_file(found.uuid)) as quiet:
+            if quiet:
+                with self.locked() as catalog:
+                    if (found := catalog.database(name)) is not None:
+                        self.capture(catalog, found)
+
+    def _changed(self, catalog: Catalog, database: Database) -> bool:
+        return _stamp(self.data_file(database.uuid)) != database.seen or not catalog.of(database.uuid)
 
     def capture(self, catalog: Catalog, database: Database, name: str | None = None) -> Snapshot:
         """Make the present of a database its active snapshot, if it is not yet; it may not be written to meanwhile.
@@ -159,16 +173,26 @@ class Server:
         `when`: before or after its work is done. `scope`: commands, or all statements of sessions with MotherDuck.
         """
         told = {"at": at, "when": when, "times": times, "matching": matching, "scope": scope, "seen": 0}
-        (self.folder / "faults.json").write_text(json.dumps(told), encoding="utf-8")
+        self.set_faults(told)
 
     def find_connection(self) -> int:
         """End the losses; returns how many statements were counted since they were asked for."""
-        file = self.folder / "faults.json"
-        if not file.is_file():
-            return 0
-        told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
-        file.unlink()
-        return int(told["seen"])
+        told = self.faults()
+        (self.folder / "faults.json").unlink(missing_ok=True)
+        return int(told.get("seen", 0))
+
+    def faults(self) -> dict[str, Any]:
+        """What `lose_connection` was told last, and what was counted since; empty without it."""
+        try:
+            return json.loads((self.folder / "faults.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+
+    def set_faults(self, told: dict[str, Any]) -> None:
+        """Write that down as a whole: others read it at any time."""
+        fresh = self.folder / f".faults.json.{os.getpid()}"
+        fresh.write_text(json.dumps(told), encoding="utf-8")
+        fresh.rename(self.folder / "faults.json")
 
     def statements(self) -> list[str]:
         """Every MotherDuck command that the account was sent, oldest first."""
@@ -225,11 +249,29 @@ def _stamp(file: Path) -> tuple[int, ...]:
     return tuple(number for one in told for number in (one.st_size, one.st_mtime_ns))
 
 
-def _empty(file: Path) -> None:
+def _plain() -> Any:
+    """DuckDB's own `connect`."""
     import duckdb
 
-    plain: Any = getattr(duckdb, "connect_to_a_file", duckdb.connect)
-    plain(str(file)).close()
+    return getattr(duckdb, "connect_to_a_file", duckdb.connect)
+
+
+def _empty(file: Path) -> None:
+    _plain()(str(file)).close()
+
+
+@contextmanager
+def _shared(file: Path) -> Generator[bool]:
+    """Whether nobody has a file open for writing, who cannot during the block either."""
+    import duckdb
+
+    with _plain()(":memory:") as connection:
+        try:
+            connection.execute(f"ATTACH '{str(file).replace(chr(39), chr(39) * 2)}' AS looked_at (READ_ONLY)")
+        except (duckdb.IOException, duckdb.BinderException):
+            yield False
+        else:
+            yield True
 
 
 def _known(plan: str) -> str:

@@ -75,6 +75,11 @@ class Session:
                     message = f"TransactionContext Error: another client is writing to {name}"
                     raise self.duckdb.TransactionException(message) from None
                 time.sleep(PAUSE)
+            except self.duckdb.BinderException as error:
+                if "Unique file handle conflict" not in str(error):
+                    raise
+                message = f"Not implemented Error: {name} is open in another DuckDB instance of this process"
+                raise self.duckdb.NotImplementedException(message) from None
             else:
                 return
 
@@ -104,13 +109,18 @@ class Session:
         if name in self.attached():
             self.run(self.connection, f"USE {quoted(name)}.{quoted(schema)}")
 
-    def take_for_writing(self, error: Exception) -> bool:
-        """Whether a statement failed because a database is read-only; if so, it is taken for writing now."""
+    def needed_for_writing(self, error: Exception) -> str | None:
+        """The database of the account that a statement has failed for, because somebody has it read-only."""
         found = READ_ONLY.search(str(error))
-        name = found.group(1).replace('""', '"') if found else ""
-        if not name or not self.attached().get(name, False):
+        name = found.group(1).replace('""', '"') if found else None
+        return name if name in self.server.databases() else None
+
+    def take_for_writing(self, name: str) -> bool:
+        """Take a database for this process alone, until its connections end; False if it is not here read-only."""
+        if not self.attached().get(name, False):
             return False
-        return self._take(name)
+        self._take(name)
+        return True
 
     def try_for_writing(self, name: str) -> None:
         """Take a database for writing if nobody else has it: a connection to one database is there to write to it."""
@@ -118,10 +128,10 @@ class Session:
             with suppress(self.duckdb.TransactionException):
                 self._take(name, wait=0)
 
-    def _take(self, name: str, wait: float | None = None) -> bool:
+    def _take(self, name: str, wait: float | None = None) -> None:
         database = self.server.read().database(name)
-        if database is None:
-            return False
+        if database is None:  # another process has dropped it
+            raise self.duckdb.CatalogException(f"Catalog Error: no database/share named '{name}' found")
         with self.server.locked() as catalog:
             self.server.capture(catalog, catalog.database(name) or database)
         with self._elsewhere(name):
@@ -131,7 +141,6 @@ class Session:
             except self.duckdb.Error:
                 self.attach(database)
                 raise
-        return True
 
     @contextmanager
     def quiet(self, name: str) -> Generator[None]:
