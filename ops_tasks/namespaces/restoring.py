@@ -76,6 +76,8 @@ def restore(
         past = _found(found, snapshot, at, tz, crew, terminal)
         if only:
             return scenario.part_of(found, past, only, options, crew)
+        if plan:
+            _foresee(found, past, crew, terminal)
         return scenario.to_past(found, past, options, crew, in_place=in_place)
 
     recover: Callable[[Stack, Facts, Crew], Plan] = partial(scenario.recover, agree=_asking(terminal, yes=yes))
@@ -111,6 +113,18 @@ def _found(stack: Stack, snapshot: str, at: str, tz: str, crew: Crew, terminal: 
         past = moments.newest(stack, meant, crew)
     show_moment(terminal, asked, asdict(past), moments.circumstances(stack, past, crew))
     return past
+
+
+def _foresee(stack: Stack, past: Past, crew: Crew, terminal: Terminal) -> None:
+    """Show what the cut would change, where that can be seen without a copy: the files of a snapshot can be read."""
+    from ops_tasks.report.moments import show_difference
+    from ops_tasks.scenarios.differing import differences
+    from ops_tasks.systems.snapshots import databases_in, get
+
+    if past.snapshot is None or stack.remote:
+        return
+    files = databases_in(stack, get(stack, past.snapshot).folder)
+    show_difference(terminal, differences(stack, files, crew, lambda text: terminal.step("progress", text, None)))
 
 
 def _asking(terminal: Terminal, *, yes: bool) -> Callable[[Mapping[str, Any]], bool]:

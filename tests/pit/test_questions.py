@@ -43,10 +43,16 @@ def answered(sandbox: Sandbox, *answers: str) -> tuple[int, str]:
 
 def test_a_no_before_the_cut(sandbox: Sandbox) -> None:
     kept(sandbox)
+    breaks.apply("dropped-view", sandbox.folder)
     before = sandbox.hashes()
+    planned = sandbox.invoke("ops.restore", "--snapshot=nightly", "--plan", json_output=False)
+    assert planned.code == 0, planned.err
+    assert "ebird.fct_daily_bird_observations" in planned.out
+    assert "gone→" in planned.out
+    assert sandbox.hashes() == before
     code, seen = answered(sandbox, "y\n", "n\n")
     assert code == 3, seen
-    assert "do not differ in any row" in seen
+    assert "ebird.fct_daily_bird_observations" in seen
     assert sandbox.hashes() == before
 
 
