@@ -14,7 +14,7 @@ from invoke.context import Context
 
 from ops_tasks.errors import OpsError, Refused, UsageError
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import refuse_unfinished, refuse_unless_free
+from ops_tasks.namespaces.guards import refuse_unfinished
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, confirm, escape, size
 from ops_tasks.stack import BACKEND, find
@@ -32,13 +32,13 @@ SNAPSHOT, UNITS = "watch.snapshot", "watch.units"
     "snapshot",
     public=SNAPSHOT,
     help={
-        "min_age": "Do nothing while there is a verified snapshot younger than this (50m, 6h, 1d).",
+        "min_minutes": "Do nothing while there is a verified snapshot younger than this.",
         "yes": "Taken, as everywhere; there is no question.",
     },
 )
 def snapshot(
     _context: Context,
-    min_age: str = "",
+    min_minutes: str = "",
     plan: bool = False,
     yes: bool = False,
     stack: str = "",
@@ -50,20 +50,20 @@ def snapshot(
     Its own are named watch_ and the time. Never removed: the newest verified one, pinned ones, and what an operation
     needs. When none can be taken, none is removed. Exit 1 when one is taken and the old ones cannot be removed.
 
-    Example: invoke watch.snapshot --min-age=50m
+    Example: invoke watch.snapshot --min-minutes=50
     """
     from ops_tasks.durations import told
     from ops_tasks.operation import lock
     from ops_tasks.scenarios import watching
-    from ops_tasks.systems.units import span
 
-    age = span(min_age, "--min-age") if min_age else None
+    age = watching.minutes(min_minutes) if min_minutes else None
     found, now = find(stack), datetime.now(UTC)
     if age and (young := watching.fresh(found, age, now)):
         terminal.show(f"{escape(young.name)} is {told(now - young.created_at)} old: nothing to do")
         return Document(SNAPSHOT, "ok", more={"name": None, "fresh": young.name})
-    refuse_unless_free(found)
-    keep = found.config.watch.keep
+    # Who has a database open is asked by the copying: readers, a dashboard for one, may stay.
+    lock.refuse_running(found.home)
+    refuse_unfinished(found)
     if plan:
         return _plan(found, watching.name_at(found, now), terminal)
     with lock.held(found.home, SNAPSHOT, "-") as descriptor:
@@ -73,7 +73,7 @@ def snapshot(
         terminal.show(f"[green]✓[/green] {escape(name)}: {size(taken.bytes)}, verified")
         more: dict[str, Any] = {"name": name, "fresh": None, "bytes": taken.bytes}
         try:
-            gone = watching.forget(found, keep)
+            gone = watching.forget(found, found.config.watch.keep)
         except (OpsError, OSError) as error:
             return _kept_too_many(name, error, more)
     if gone.going or gone.leftovers:
@@ -90,9 +90,13 @@ def _plan(stack: Stack, name: str, terminal: Terminal) -> Document:
     terminal.show(f"{escape(name)}: {size(need)} ({size(free)} free); then:")
     if need > free:
         raise Refused(f"a snapshot needs {size(need)} and {size(free)} are free", "free some space")
+    held = snapshots.holders(stack)
+    for one in held:
+        what = f"PID {one['pid']} has {Path(one['file']).name} open: if it writes, there will be none"
+        terminal.show(f"[yellow]![/yellow] {escape(what)}")
     gone = watching.plan_forget(stack, stack.config.watch.keep, coming=name)
     terminal.show(decisions([vars(one) | {"created_at": one.created_at.isoformat()} for one in gone.decisions]))
-    more = {"name": name, "fresh": None, "bytes": need, "free_bytes": free} | _told(gone)
+    more = {"name": name, "fresh": None, "bytes": need, "free_bytes": free, "open": held} | _told(gone)
     return Document(SNAPSHOT, "ok", more=more)
 
 
@@ -146,7 +150,8 @@ def units(
 ) -> Document:
     """Show or write the systemd units, or the lines of a crontab, that run the watches of this stack.
 
-    They hold no secrets: tokens belong into .ops/watch.env, one NAME=value a line.
+    They hold no secrets: tokens belong into ~/.config/ops-tasks/env, or for this stack alone into .ops/watch.env, one
+    NAME=value a line.
 
     Example: invoke watch.units --every=1h --write=~/.config/systemd/user
     """
@@ -185,10 +190,12 @@ def _place(stack: Stack, *, system: bool) -> Place:
     from ops_tasks.scenarios import units as scenario
 
     try:
-        account = getpwuid(os.getuid()).pw_name if system else ""
+        account = getpwuid(os.getuid()) if system else None
     except KeyError:
         raise UsageError(f"user {os.getuid()} has no name here", "--user") from None
-    return scenario.place(stack, sys.executable, stack.backend if os.environ.get(BACKEND) else "", account)
+    backend = stack.backend if os.environ.get(BACKEND) else ""
+    user, home = (account.pw_name, account.pw_dir) if account else ("", "")
+    return scenario.place(stack, sys.executable, backend, user, home)
 
 
 def _texts(where: Place, watches: list[Watch], every: str, form: str) -> dict[str, str]:

@@ -16,6 +16,7 @@ from ops_tasks.systems.units import Calendar
 
 SYSTEMD, CRON = "systemd", "cron"
 SECRETS = "watch.env"
+OWN_SECRETS = ".config/ops-tasks/env"
 START = ("-P", "-c", "from ops_tasks.program import main; main()")
 PLAIN = re.compile(r"[\w@+=:,./-]+", re.ASCII)
 LONGEST_LINE = 998
@@ -24,12 +25,13 @@ HEADER = "# Written by watch.units, which replaces it as a whole."
 
 @dataclass(frozen=True)
 class Place:
-    """Where the watches run: the program, the variables that are no secrets, the account (none: one's own)."""
+    """Where the watches run: the program, the variables that are no secrets, account and home (none: one's own)."""
 
     stack: Stack
     python: str
     variables: tuple[tuple[str, str], ...] = ()
     user: str = ""
+    home: str = ""
 
     @property
     def folder(self) -> str:
@@ -38,7 +40,7 @@ class Place:
 
     @property
     def secrets(self) -> str:
-        """The file of tokens; it need not be there."""
+        """The file of tokens of this stack alone, read after the account's own; neither need be there."""
         return str(self.stack.home / SECRETS)
 
     def unit(self, watch: Watch) -> str:
@@ -52,13 +54,13 @@ class Place:
         return [self.python, *START, watch.task, f"--stack={self.folder}", "--yes"]
 
 
-def place(stack: Stack, python: str, backend: str, user: str) -> Place:
+def place(stack: Stack, python: str, backend: str, user: str = "", home: str = "") -> Place:
     """Check what the files are going to hold; `backend` is what the environment says, if it says anything.
 
     Raises `UsageError` for a path that has a control character or is no UTF-8.
     """
-    found = Place(stack, python, ((BACKEND, backend),) if backend else (), user)
-    for word in (found.python, found.folder, found.secrets):
+    found = Place(stack, python, ((BACKEND, backend),) if backend else (), user, home)
+    for word in (found.python, found.folder, found.secrets, found.home):
         if any(ord(letter) < 32 or ord(letter) == 127 for letter in word):
             raise UsageError(f"{word!r} has a line break or another control character in it", "rename the folder")
         if any("\ud800" <= letter <= "\udfff" for letter in word):
@@ -80,6 +82,8 @@ def systemd(where: Place, watch: Watch, when: Calendar) -> dict[str, str]:
         "Type=oneshot",
         *([f"User={where.user}"] if where.user else []),
         *(f"Environment={key}={value}" for key, value in where.variables),
+        # For the system's own systemd %h is root's home, whatever User= says.
+        f"EnvironmentFile=-{_pattern(where.home) or '%h'}/{OWN_SECRETS}",
         f"EnvironmentFile=-{_pattern(where.secrets)}",
         f"ExecStart={exec_start(where.command(watch))}",
     ]
@@ -101,11 +105,11 @@ def systemd(where: Place, watch: Watch, when: Calendar) -> dict[str, str]:
 def cron(where: Place, watch: Watch, when: Calendar) -> dict[str, str]:
     """File name -> text of a crontab; with a user it is one for cron.d."""
     name = where.unit(watch)
-    secrets = shlex.quote(where.secrets)
+    files = f'"$HOME"/{OWN_SECRETS} {shlex.quote(where.secrets)}'
     command = [
         "set -a;",
         *(f"{key}={shlex.quote(value)};" for key, value in where.variables),
-        f"[ ! -r {secrets} ] || . {secrets};",
+        f'for ops_env in {files}; do [ ! -r "$ops_env" ] || . "$ops_env"; done;',
         f"exec {shlex.join(where.command(watch))} >/dev/null # {name}",
     ]
     line = cron_line(when.cron(), where.user, " ".join(command))

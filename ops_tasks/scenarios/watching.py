@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from ops_tasks.errors import UsageError
 from ops_tasks.scenarios import pruning
 from ops_tasks.scenarios.pruning import Prune
 from ops_tasks.stack import Stack, WatchKeepSection
@@ -31,6 +32,13 @@ class Watch:
 
 
 WATCHES = (Watch("snapshot", "watch.snapshot", "1h", "Snapshot"),)
+
+
+def minutes(text: str) -> timedelta:
+    """What `--min-minutes` says. Not a duration as elsewhere: there (`durations.parse`) m is a month."""
+    if not re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII):
+        raise UsageError(f"--min-minutes: {text!r} is no number of minutes", "for example 50")
+    return timedelta(minutes=int(text))
 
 
 def name_at(stack: Stack, now: datetime) -> str:
@@ -65,8 +73,7 @@ def plan_forget(stack: Stack, keep: WatchKeepSection, coming: str = "") -> Prune
         folder, need = snapshots.folder_of(stack, coming), snapshots.set_bytes(stack)
         own.append(Snapshot(coming, folder, now, need, WHY, now, {}))
     wanted = pruning.needed(stack)
-    policy = Policy(keep.last, keep.daily, keep.weekly, keep.monthly, keep.within)
-    decisions = retention.choose(own, policy, now, retention.pins(stack), _hourly(own, keep.hourly) | wanted)
+    decisions = retention.choose(own, Policy(**dict(keep)), now, retention.pins(stack), wanted)
     left = [path for path in retention.leftovers(stack) if LEFT.fullmatch(path.name) and path.name not in wanted]
     going = [folders[one.name] for one in decisions if not one.reasons]
     return Prune(tuple(decisions), tuple(left), sum(retention.size_of(folder) for folder in (*going, *left)))
@@ -77,12 +84,3 @@ def forget(stack: Stack, keep: WatchKeepSection) -> Prune:
     planned = plan_forget(stack, keep)
     pruning.prune(stack, planned)
     return planned
-
-
-def _hourly(taken: Sequence[Snapshot], count: int) -> dict[str, str]:
-    """The newest of each of the last hours that have one, as `retention.choose` does it for days."""
-    whole = [one for one in taken if not one.problems] or taken
-    newest: dict[str, str] = {}
-    for one in sorted(whole, key=lambda one: (one.created_at, one.name), reverse=True):
-        newest.setdefault(f"{one.created_at:%Y-%m-%d %H}", one.name)
-    return dict.fromkeys(list(newest.values())[:count], "hourly")

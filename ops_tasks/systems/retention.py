@@ -7,7 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -27,10 +27,11 @@ SCRATCH = ("drill-", "smoke-")
 
 @dataclass(frozen=True)
 class Policy:
-    """How many to keep: the `last` ones, the newest of each of the last days, weeks, months that have one (UTC), and
-    all that were taken less than `within` before the newest."""
+    """How many to keep: the `last` ones, the newest of each of the last hours, days, weeks, months that have one
+    (UTC), and all that were taken less than `within` before the newest."""
 
     last: int = 0
+    hourly: int = field(default=0, kw_only=True)
     daily: int = 0
     weekly: int = 0
     monthly: int = 0
@@ -39,12 +40,13 @@ class Policy:
     @property
     def empty(self) -> bool:
         """Whether nothing is asked to be kept."""
-        return not any((self.last, self.daily, self.weekly, self.monthly, self.within))
+        return not any((self.last, self.hourly, self.daily, self.weekly, self.monthly, self.within))
 
 
 Bucket = Callable[[Snapshot], str]
 BUCKETS: dict[str, tuple[Callable[[Policy], int], Bucket]] = {
     "last": (lambda policy: policy.last, lambda one: one.name),
+    "hourly": (lambda policy: policy.hourly, lambda one: f"{one.created_at:%Y-%m-%dT%H}"),
     "daily": (lambda policy: policy.daily, lambda one: f"{one.created_at:%Y-%m-%d}"),
     "weekly": (lambda policy: policy.weekly, lambda one: f"{one.created_at:%G-W%V}"),
     "monthly": (lambda policy: policy.monthly, lambda one: f"{one.created_at:%Y-%m}"),

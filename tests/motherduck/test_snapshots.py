@@ -252,6 +252,7 @@ def test_a_snapshot_waits_for_a_writer_in_another_process(account: Server) -> No
 
 
 def test_a_snapshot_does_not_wait_forever(account: Server) -> None:
+    seen = account.snapshots("a")
     with start(account, WRITER) as writer:
         assert hear(writer) == "writes"
         well(
@@ -263,7 +264,6 @@ def test_a_snapshot_does_not_wait_forever(account: Server) -> None:
             prelude=False,
             MOTHERDUCK_DOUBLE_WAIT="0.3",
         )
-        seen = account.snapshots("a")
         account.move_clock(timedelta(hours=1))
         assert account.snapshots("a") == seen, "half of what is being written is no snapshot"
         say(writer)

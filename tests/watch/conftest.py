@@ -60,9 +60,9 @@ def keep(stack: Stack, policy: str) -> None:
     stack.file.write_text(f"{before}  watch:\n    keep: {{{policy}}}\n", encoding="utf-8")
 
 
-def bare(command: list[str]) -> subprocess.CompletedProcess[str]:
+def bare(command: list[str], home: Path | None = None) -> subprocess.CompletedProcess[str]:
     """Run something in the environment that cron gives."""
-    env = {"HOME": str(Path.home()), "PATH": "/usr/bin:/bin", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    env = {"HOME": str(home or Path.home()), "PATH": "/usr/bin:/bin", "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
     return subprocess.run(command, env=env, cwd="/", capture_output=True, text=True, check=False, timeout=120)
 
 

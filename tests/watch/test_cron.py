@@ -42,13 +42,21 @@ def test_what_cron_runs_takes_a_snapshot(name: str, invoke: Invoke, tmp_path: Pa
     assert one.verified_at
 
 
-def test_what_cron_runs_reads_the_variables_and_says_what_is_wrong(small: Stack, invoke: Invoke) -> None:
+def test_what_cron_runs_reads_the_variables_and_says_what_is_wrong(
+    small: Stack, invoke: Invoke, tmp_path: Path
+) -> None:
     small.home.mkdir()
     (small.home / "watch.env").write_text("DATABOX_BACKEND=nonsense\n", encoding="utf-8")
     (text,) = invoke(small, "watch.units", "--format=cron").document["files"].values()
-    done = bare(["sh", "-c", cron_runs(text.splitlines()[1])])
+    own = tmp_path / "a home" / ".config" / "ops-tasks" / "env"
+    own.parent.mkdir(parents=True)
+    own.write_text("DATABOX_BACKEND='of all stacks'\n", encoding="utf-8")
+    line = ["sh", "-c", cron_runs(text.splitlines()[1])]
+    done = bare(line, home=tmp_path / "a home")
     assert (done.returncode, done.stdout) == (2, "")
-    assert "DATABOX_BACKEND='nonsense' is no backend" in done.stderr
+    assert "DATABOX_BACKEND='nonsense' is no backend" in done.stderr, "the stack's own is read last"
+    (small.home / "watch.env").unlink()
+    assert "DATABOX_BACKEND='of all stacks'" in bare(line, home=tmp_path / "a home").stderr
 
 
 def test_cron_knows_the_account_in_its_own_folder_only(small: Stack, invoke: Invoke) -> None:

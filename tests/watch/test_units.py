@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import re
 import shutil
 import subprocess
@@ -56,6 +57,8 @@ def test_systemd_finds_nothing_wrong(small: Stack, invoke: Invoke, tmp_path: Pat
     assert (done.returncode, done.stderr) == (0, "")
     service, timer = (file.read_text(encoding="utf-8") for file in files)
     assert ("User=" in service) == bool(place)
+    home = pwd.getpwuid(os.getuid()).pw_dir if place else "%h"
+    assert f"\nEnvironmentFile=-{home}/.config/ops-tasks/env\nEnvironmentFile=-{small.home}/watch.env\n" in service
     assert "OnCalendar=*-*-* *:00:00\nPersistent=true\n" in timer
 
 
@@ -67,13 +70,13 @@ def test_systemd_understands_every_path_as_it_is(name: str, invoke: Invoke, tmp_
     command = re.search(r"^\s*Command Line: (.*?)(?:\n|$)", told.split(".service:")[-1], re.MULTILINE)
     assert command is not None
     assert words_of(command[1]) == [*OPS, "watch.snapshot", f"--stack={stack.root}", "--yes"]
-    secrets = re.search(r"^\s*EnvironmentFile: -(.*)$", told, re.MULTILINE)
-    assert secrets is not None
+    own, secrets = re.findall(r"^\s*EnvironmentFile: -(.*)$", told, re.MULTILINE)
+    assert own == f"{Path.home()}/.config/ops-tasks/env"
     (stack.home).mkdir()
     (stack.home / "watch.env").touch()
     # systemd gives the path to glob(3).
     matched = subprocess.run(
-        [sys.executable, "-c", GLOB, secrets[1]], capture_output=True, text=True, check=True, timeout=60
+        [sys.executable, "-c", GLOB, secrets], capture_output=True, text=True, check=True, timeout=60
     )
     assert matched.stdout == str(stack.home / "watch.env")
     assert f"Description: Snapshot of the stack in {stack.root} (watch.snapshot)" in told
