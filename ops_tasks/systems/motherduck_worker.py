@@ -149,6 +149,8 @@ def release(points: list[Point]) -> list[str]:
                 connection.execute(f"DROP DATABASE {ident(point['clone'])}")
                 gone.append(point["clone"])
             elif point["name"] and named.get(point["id"]) == point["name"]:
+                if point["database"] in found["databases"]:  # the docs may mean: looked up in the current one
+                    connection.execute(f"USE {ident(point['database'])}")
                 connection.execute(f"ALTER SNAPSHOT {literal(str(point['id']))} SET snapshot_name = ''")
                 gone.append(point["name"])
     return gone

@@ -222,15 +222,21 @@ def environment(folder: Path) -> dict[str, str]:
 
 
 def copy(source: Path, target: Path) -> None:
-    """Copy a database file, its log along, by another process: a descriptor closed here would drop DuckDB's locks."""
+    """Copy a database file, its log along, by another process: a descriptor closed here would drop DuckDB's locks.
+
+    The old log goes before the new file comes: killed in between, no log lies beside a file that it is not of.
+    """
     target.parent.mkdir(exist_ok=True)
-    for one, other in ((source, target), (wal(source), wal(target))):
-        fresh = other.with_name(f".{other.name}.new")
-        if one.exists():
-            subprocess.run(["cp", "--reflink=auto", str(one), str(fresh)], check=True)  # noqa: S607
-            fresh.rename(other)
-        else:
-            other.unlink(missing_ok=True)
+    files = [(one, other) for one, other in ((source, target), (wal(source), wal(target))) if one.exists()]
+    for one, other in files:
+        subprocess.run(["cp", "--reflink=auto", str(one), str(_fresh(other))], check=True)  # noqa: S607
+    wal(target).unlink(missing_ok=True)
+    for _, other in files:
+        _fresh(other).rename(other)
+
+
+def _fresh(file: Path) -> Path:
+    return file.with_name(f".{file.name}.new")
 
 
 def remove(file: Path) -> None:
