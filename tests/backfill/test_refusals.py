@@ -38,6 +38,7 @@ def test_a_bad_load_changes_nothing(
     assert sandbox.last_operation()["status"] == status
 
 
+@pytest.mark.rehearsal
 def test_fewer_rows_are_taken_when_that_is_allowed(sandbox: Sandbox) -> None:
     day = sandbox.today - timedelta(days=8)
     sandbox.fault("half", "ebird", day, day)
@@ -47,6 +48,7 @@ def test_fewer_rows_are_taken_when_that_is_allowed(sandbox: Sandbox) -> None:
     assert ran.code == 0, ran.err
 
 
+@pytest.mark.rehearsal
 def test_far_more_rows_are_taken_only_when_that_is_allowed(sandbox: Sandbox) -> None:
     day = sandbox.today - timedelta(days=8)
     before = sandbox.hashes()

@@ -106,6 +106,7 @@ def test_what_cannot_be_meant_is_exit_2(stack: object, sandbox: Sandbox, words: 
     assert sandbox.hashes() == before
 
 
+@pytest.mark.rehearsal
 def test_killed_before_and_after_sqlmesh_has_written(sandbox: Sandbox) -> None:
     day, start = window(sandbox)
     before = sandbox.hashes()

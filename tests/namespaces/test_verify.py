@@ -86,6 +86,7 @@ def test_a_smoke_run_works_and_leaves_no_trace(sandbox: Sandbox) -> None:
     assert list((sandbox.folder / ".ops").iterdir()) == []
 
 
+@pytest.mark.rehearsal
 def test_a_smoke_run_finds_a_source_that_swallows_its_errors(sandbox: Sandbox) -> None:
     sandbox.fault("error", "ebird", "2000-01-01", "2100-01-01")
     before = everything(sandbox.folder)

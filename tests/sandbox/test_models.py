@@ -148,6 +148,7 @@ def test_a_raw_row_without_a_date_stops_the_run(pinned: Path) -> None:
     assert marts(pinned)[fct] == before
 
 
+@pytest.mark.rehearsal
 def test_the_next_day_is_an_ordinary_load_and_run(pinned: Path) -> None:
     """Time-range models get one more day, the unique-key model is merged; the rest of it is as it was."""
     state = states.read(pinned)

@@ -138,7 +138,7 @@ def test_two_stacks_have_two_names(invoke: Invoke, tmp_path: Path) -> None:
 
 
 def test_without_json_it_is_shown_as_it_would_be_written(invoke: Invoke, tmp_path: Path) -> None:
-    stack = small_stack(tmp_path / "a :warning: [bold]x[/bold]" / ("long " * 30).strip())
+    stack = small_stack(tmp_path / "a :warning: [bold]x[/bold]" / ("long " * 10).strip())
     for form in ("cron", "systemd"):
         texts = invoke(stack, "watch.units", f"--format={form}").document["files"]
         shown = finish([*OPS, "watch.units", f"--format={form}", f"--stack={stack.root}"])
