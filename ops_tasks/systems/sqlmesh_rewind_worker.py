@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any
 
 from sqlglot import exp
 from sqlmesh import Context
-from sqlmesh.core.snapshot import Snapshot
+from sqlmesh.core.snapshot.definition import Interval, Intervals, merge_intervals, remove_interval
 from sqlmesh.utils.date import to_timestamp
 
 from ops_tasks.systems.sqlmesh_checks_worker import short
@@ -19,57 +20,71 @@ Version = tuple[str, str]
 
 
 def rewind(project: str, gateway: str | None, until: str) -> dict[str, dict[str, str]]:
-    """Take out of the state what was computed, or was asked to be computed again, after an instant (ISO).
+    """Make the state claim what it claimed at an instant (ISO), no more and no less.
 
     Returns environment -> short name -> first instant that is to be computed again. Every interval is written down with
-    the time at which that was done; a compaction (`sqlmesh janitor`) forgets these times, and then the last interval
-    that had ended by then is taken out as well.
+    the time at which that was done; a compaction (`sqlmesh janitor`) forgets these times, and then everything from the
+    last interval that had ended by then is taken out.
     """
     context = context_of(project, gateway, read_only=False)
     then, ahead = to_timestamp(until), dict[str, dict[str, str]]()
-    since, compacted = _written_after(context, then)
+    claimed, compacted = _claimed(context, then)
+    state: Any = context.state_sync
     for summary in context.state_reader.get_environments_summary():
         _, snapshots = deployed(context, summary.name)
-        spans: list[tuple[Snapshot, tuple[int, int]]] = []
+        ahead[summary.name] = {}
         for snapshot in snapshots.values():
-            if not snapshot.intervals:
-                continue
-            unit, key = snapshot.node.interval_unit.milliseconds, (snapshot.name, str(snapshot.version))
-            first, last = snapshot.intervals[0][0], snapshot.intervals[-1][1]
-            begun = then - then % unit
-            start = min(since.get(key, begun), begun - unit if key in compacted else begun)
-            if max(start, first) < last:
-                spans.append((snapshot, (max(start, first), last)))
-        if spans:
-            progress(f"{summary.name}: taking {len(spans)} models back to {until}")
-            cast("Any", context.state_sync).remove_intervals(spans)
-        ahead[summary.name] = {short(snapshot.name): _iso(span[0]) for snapshot, span in spans}
+            key = (snapshot.name, str(snapshot.version))
+            had = claimed.get(key, [])
+            if key in compacted:
+                unit = snapshot.node.interval_unit.milliseconds
+                had = _minus(snapshot.intervals, [(then - then % unit - unit, snapshot.intervals[-1][1])])
+            newer = _minus(snapshot.intervals, had)
+            if newer:
+                progress(f"{summary.name}: taking {short(snapshot.name)} back to {until}")
+                state.remove_intervals([(snapshot, span) for span in newer])
+                ahead[summary.name][short(snapshot.name)] = _iso(newer[0][0])
+            for start, end in [] if key in compacted else _minus(had, snapshot.intervals):
+                state.add_interval(snapshot, start, end)
     return ahead
 
 
-def _written_after(context: Context, then: int) -> tuple[dict[Version, int], set[Version]]:
-    """By (name, version): the first instant of what was added or removed after `then`, and what was compacted since."""
+def _claimed(context: Context, then: int) -> tuple[dict[Version, Intervals], set[Version]]:
+    """What each version's production table had at `then` by SQLMesh's own log, and whose log was compacted since.
+
+    The order is that in which SQLMesh (0.236) reads its log.
+    """
     sync: Any = context.state_sync
     while hasattr(sync, "state_sync"):  # SQLMesh (0.236) wraps a cache around it
         sync = sync.state_sync
     state = sync.interval_state
+    dev, pending = exp.column("is_dev"), exp.column("is_pending_restatement")
     query = (
-        exp.select("name", "version", "start_ts", "is_compacted")
+        exp.select("name", "version", "start_ts", "end_ts", "is_removed", "is_compacted", "created_ts")
         .from_(state.intervals_table)
-        .where(exp.column("created_ts") > then)
+        .where(dev.not_(), pending.not_())
+        .order_by("created_ts", "is_removed")
     )
-    since: dict[Version, int] = {}
+    had: dict[Version, Intervals] = {}
     compacted: set[Version] = set()
-    for name, version, start, is_compacted in state.engine_adapter.fetchall(query):
-        key = (str(name), str(version))
-        if is_compacted:
-            compacted.add(key)
+    for name, version, start, end, removed, is_compacted, created in state.engine_adapter.fetchall(query):
+        key, span = (str(name), str(version)), (int(start), int(end))
+        if int(created) > then:
+            if is_compacted:
+                compacted.add(key)
+        elif removed:
+            had[key] = remove_interval(had.get(key, []), *span)
         else:
-            since[key] = min(int(start), since.get(key, int(start)))
-    return since, compacted
+            had[key] = merge_intervals([*had.get(key, []), span])
+    return had, compacted
+
+
+def _minus(spans: Intervals, others: Intervals) -> list[Interval]:
+    """What is in `spans` and in none of `others`: `[start, end)` in milliseconds."""
+    for other in others:
+        spans = remove_interval(spans, *other)
+    return spans
 
 
 def _iso(milliseconds: int) -> str:
-    from datetime import UTC, datetime
-
     return datetime.fromtimestamp(milliseconds / 1000, UTC).isoformat()

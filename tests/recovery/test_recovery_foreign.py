@@ -15,6 +15,7 @@ from tests.faults.both_ways import kill_at
 pytestmark = pytest.mark.rehearsal
 
 RESTORE = ("ops.restore", "--snapshot=nightly", "--yes")
+CUT = (*RESTORE, "--in-place")
 
 
 def written_into(sandbox: Sandbox, step: str, *words: str) -> Ran:
@@ -35,7 +36,8 @@ def has_theirs(file: Path) -> bool:
     ("step", "fault", "words"),
     [
         pytest.param("quarantine", "flip-bytes", ("ops.rebuild", "--yes"), id="rebuild"),
-        pytest.param("bring 0", "", RESTORE, id="restore"),
+        pytest.param("cut", "", RESTORE, id="restore"),
+        pytest.param("cut", "", CUT, id="restore-in-place"),
         pytest.param("place", "", ("ops.restore", "--yes"), id="restore-file"),
     ],
 )

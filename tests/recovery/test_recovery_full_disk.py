@@ -29,7 +29,12 @@ RECOVERIES: dict[str, tuple[tuple[str, dict[str, Any]], tuple[str, ...], list[st
     "restore": (
         ("zero-file", {"file": "databox"}),
         ("ops.restore", "--snapshot=nightly", "--yes"),
-        ["snapshot", "bring 0", "drift"],
+        ["snapshot", "clone", "cut", "drift"],
+    ),
+    "in-place": (
+        ("zero-file", {"file": "databox"}),
+        ("ops.restore", "--snapshot=nightly", "--in-place", "--yes"),
+        ["cut"],
     ),
 }
 CASES = [(name, step) for name, (_, _, steps) in RECOVERIES.items() for step in steps]
@@ -64,7 +69,7 @@ def test_the_disk_is_full_from_a_step_on(small_disk: Sandbox, name: str, step: s
     assert (ran.code, status) in {(3, "refused"), (4, "put_back"), (0, "succeeded")}, ran.err
     if ran.code:
         assert small_disk.hashes() == before
-        if step in ("mend", "bring 0"):
+        if step in ("mend", "bring 0", "cut"):
             again = small_disk.invoke(*words)
             assert again.code == 0, again.err
             assert small_disk.differences() == []
