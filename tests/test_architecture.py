@@ -13,7 +13,7 @@ PACKAGE = "ops_tasks"
 FILES = sorted([*(ROOT / PACKAGE).rglob("*.py"), *(ROOT / "hooks").rglob("*.py")])
 
 # A room may import itself, what is listed, and the floor.
-FLOOR = {"errors", "durations", "stack", "__version__"}
+FLOOR = {"errors", "durations", "sections", "stack", "__version__"}
 BELOW: dict[str, set[str]] = {
     "namespaces": {"scenarios", "operation", "systems", "contracts", "report"},
     "scenarios": {"guard", "operation", "systems", "contracts"},
@@ -25,13 +25,20 @@ BELOW: dict[str, set[str]] = {
     "program": {"namespaces"},
     "__init__": {"namespaces"},
     "stack": set(),
+    "sections": set(),
     "durations": set(),
     "errors": set(),
 }
-FLOOR_OF = {"operation": {"errors"}, "stack": {"errors", "durations"}, "durations": {"errors"}, "errors": set[str]()}
+FLOOR_OF = {
+    "operation": {"errors"},
+    "stack": {"errors", "sections"},
+    "sections": {"errors", "durations"},
+    "durations": {"errors"},
+    "errors": set[str](),
+}
 # report shows plans and values; it never acts.
 REPORT_MAY = {"operation.plan", "systems.secrets", "scenarios.backfill_facts", "scenarios.window"}
-HOOKS_MAY = {"contracts", "guard", "systems.git", "systems.revisions", "durations", "stack", "errors"}
+HOOKS_MAY = {"contracts", "guard", "systems.git", "systems.revisions", "durations", "sections", "stack", "errors"}
 
 HEAVY = {
     "duckdb",

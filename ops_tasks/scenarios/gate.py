@@ -9,7 +9,7 @@ from typing import Any
 
 from ops_tasks.operation.plan import Refusal
 from ops_tasks.scenarios.window import Window, judge
-from ops_tasks.stack import GateSection
+from ops_tasks.sections import GateSection
 
 SHRINK = "check the source; --allow-shrink if fewer rows are right"
 GROWTH = "check the source; --allow-growth if that many rows are right"

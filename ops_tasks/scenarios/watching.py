@@ -10,7 +10,8 @@ from datetime import UTC, datetime, timedelta
 from ops_tasks.errors import UsageError
 from ops_tasks.scenarios import pruning
 from ops_tasks.scenarios.pruning import Prune
-from ops_tasks.stack import Stack, WatchKeepSection
+from ops_tasks.sections import WatchKeepSection
+from ops_tasks.stack import Stack
 from ops_tasks.systems import retention, snapshots
 from ops_tasks.systems.retention import Policy
 from ops_tasks.systems.snapshots import Snapshot

@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from statistics import median
 
 from ops_tasks.errors import UsageError
-from ops_tasks.stack import GateSection
+from ops_tasks.sections import GateSection
 
 LONGEST = 366
 EARLIEST = date(1990, 1, 1)

@@ -6,7 +6,8 @@ import os
 import sys
 from datetime import date, timedelta
 
-from ops_tasks.stack import Stack, WindowSection
+from ops_tasks.sections import WindowSection
+from ops_tasks.stack import Stack
 
 PERMISSION = "DLT_ALLOW_EXTERNAL_SCHEDULERS"
 

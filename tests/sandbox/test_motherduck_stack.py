@@ -12,7 +12,7 @@ from typing import Any, cast
 import pytest
 from ruamel.yaml import YAML
 
-from ops_tasks.stack import OpsSection
+from ops_tasks.sections import OpsSection
 from sandbox import account, run, stacks
 from sandbox.account import CATALOGS
 from sandbox.api import server

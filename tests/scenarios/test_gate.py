@@ -10,7 +10,7 @@ import pytest
 
 from ops_tasks.scenarios.gate import Staged, from_worker, judge_source
 from ops_tasks.scenarios.window import Window
-from ops_tasks.stack import GateSection
+from ops_tasks.sections import GateSection
 
 TODAY = date(2026, 4, 21)
 WINDOW = Window(date(2026, 4, 14), date(2026, 4, 16))

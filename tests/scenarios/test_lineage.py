@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from ops_tasks.errors import UsageError
 from ops_tasks.scenarios.lineage import RawTable, date_column, dated_columns, downstream, raw_tables, roots
-from ops_tasks.stack import OpsSection, Stack
+from ops_tasks.sections import OpsSection
+from ops_tasks.stack import Stack
 
 MODELS: dict[str, dict[str, Any]] = {
     "stg_a": {"upstream": ["raw_a"]},

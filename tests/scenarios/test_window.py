@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ops_tasks.errors import UsageError
 from ops_tasks.scenarios.window import FEWEST, HISTORY, LOOKBACK, Window, clusters, flags, judge, parse
-from ops_tasks.stack import GateSection
+from ops_tasks.sections import GateSection
 
 TODAY = date(2026, 4, 21)
 LIMITS = GateSection()

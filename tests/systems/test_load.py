@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ops_tasks.errors import StepFailed, UsageError
-from ops_tasks.stack import Stack, WindowSection
+from ops_tasks.sections import WindowSection
+from ops_tasks.stack import Stack
 from ops_tasks.systems import load_worker
 from ops_tasks.systems.load import argv, python_path, window_env, window_words
 
