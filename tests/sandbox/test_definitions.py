@@ -15,13 +15,14 @@ from sandbox.api import server
 SENSOR = """
 import json
 import dagster as dg
-from databox.definitions import freshness_violation_sensor, model_key
+from databox.definitions import defs, model_key
 from databox.lineage import FRESHNESS
 
+repository = defs.get_repository_def()
+sensor = repository.get_sensor_def("freshness_violation_sensor")
 with dg.DagsterInstance.ephemeral() as instance:
     def said():
-        context = dg.build_sensor_context(instance=instance)
-        return freshness_violation_sensor(context).skip_message
+        return sensor(dg.build_sensor_context(instance, repository_def=repository)).skip_message
     told = [said()]
     first, *others = FRESHNESS
     for model in others:
@@ -29,10 +30,8 @@ with dg.DagsterInstance.ephemeral() as instance:
     told.append(said())
     instance.report_runless_asset_event(dg.AssetMaterialization(model_key(first)))
     told.append(said())
-    for model in FRESHNESS:
-        FRESHNESS[model] = -1
-    told.append(said())
-print(json.dumps([list(FRESHNESS), told]))
+names = {model: model_key(model).to_user_string() for model in FRESHNESS}
+print(json.dumps([list(names.values()), told]))
 """
 CHECKS = """
 import dagster as dg, json
@@ -83,9 +82,14 @@ def test_definitions_load_nothing_heavy(pinned: Path) -> None:
 
 
 def test_the_sensor_names_the_marts_that_are_late(pinned: Path) -> None:
-    models, told = json.loads(run.python(pinned, "-c", SENSOR).splitlines()[-1])
-    everything = f"late: {', '.join(models)}"
-    assert told == [everything, f"late: {models[0]}", "every mart is fresh", everything]
+    marts, told = json.loads(run.python(pinned, "-c", SENSOR).splitlines()[-1])
+    assert len(marts) == 4
+    never = "(never materialized, SLA 36 h)"
+    assert told == [
+        f"late: {', '.join(f'{mart} {never}' for mart in sorted(marts))}; 0 of 4 assets with an SLA are fresh",
+        f"late: {marts[0]} {never}; 3 of 4 assets with an SLA are fresh",
+        "4 of 4 assets with an SLA are fresh",
+    ]
 
 
 def test_a_database_that_cannot_be_read_is_no_passed_check(pinned: Path) -> None:
@@ -95,4 +99,4 @@ def test_a_database_that_cannot_be_read_is_no_passed_check(pinned: Path) -> None
     with duckdb.connect(str(pinned / "data" / "databox.duckdb")):
         success, passed = json.loads(run.python(pinned, "-c", CHECKS).partition("RESULT")[2])
     assert not success
-    assert passed == []
+    assert passed == [False] * 8

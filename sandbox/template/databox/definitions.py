@@ -7,12 +7,14 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import dagster as dg
 
-from . import contracts, settings
+from ops_tasks.dagster import freshness_violation_sensor, soda_asset_checks
+
+from . import settings
 from .lineage import FRESHNESS, MODELS, TABLES
 
 
@@ -81,21 +83,6 @@ def sqlmesh_models(context: dg.AssetExecutionContext) -> Iterator[dg.Materialize
             yield dg.MaterializeResult(asset_key=key, metadata={"run": told.splitlines()[-1]})
 
 
-def _check(name: str) -> dg.AssetChecksDefinition:
-    asset = model_key(name.replace("/", "."))
-
-    @dg.asset_check(asset=asset, name="soda_contract", blocking=True)
-    def soda_contract() -> dg.AssetCheckResult:
-        verdict = contracts.verify([name])[0]
-        return dg.AssetCheckResult(
-            passed=verdict.passed,
-            description="; ".join(verdict.problems) or f"{verdict.checks_passed} checks passed",
-            metadata={"checks": verdict.checks, "checks_passed": verdict.checks_passed},
-        )
-
-    return soda_contract
-
-
 @dg.op
 def load_ebird_day(context: dg.OpExecutionContext) -> None:
     """Load one day of eBird: the partition."""
@@ -135,26 +122,14 @@ schedules = [
 ]
 
 
-@dg.sensor(minimum_interval_seconds=300, default_status=dg.DefaultSensorStatus.RUNNING)
-def freshness_violation_sensor(context: dg.SensorEvaluationContext) -> dg.SkipReason:
-    """Write a warning for every mart that has not been materialized within its SLA."""
-    now = datetime.now(UTC).timestamp()
-    late: list[str] = []
-    for model, hours in FRESHNESS.items():
-        event = context.instance.get_latest_materialization_event(model_key(model))
-        age = None if event is None else (now - event.timestamp) / 3600
-        if age is None or age > hours:
-            late.append(model)
-            context.log.warning(f"{model} is late: {'never' if age is None else f'{age:.0f} h ago'}, SLA {hours} h")
-    return dg.SkipReason(f"late: {', '.join(late)}" if late else "every mart is fresh")
-
+assets = [*(_ingestion(source) for source in TABLES), sqlmesh_models]
 
 defs = dg.Definitions(
-    assets=[*(_ingestion(source) for source in TABLES), sqlmesh_models],
-    asset_checks=[_check(name) for name in contracts.names()],
+    assets=assets,
+    asset_checks=soda_asset_checks(assets, stack=settings.root()),
     jobs=[all_pipelines, *source_jobs, ebird_daily],
     schedules=schedules,
-    sensors=[freshness_violation_sensor],
+    sensors=[freshness_violation_sensor()],
     # One process per step would import everything anew for each of the checks.
     executor=dg.in_process_executor,
 )
