@@ -9,17 +9,19 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
-from ops_tasks import __version__
+from ops_tasks import __version__, durations
 from ops_tasks.errors import OpsError, UsageError
 from ops_tasks.guard.evidence import standing
 from ops_tasks.stack import Stack
 from ops_tasks.systems import git, precommit
+from ops_tasks.systems.load import python_path
 from ops_tasks.systems.precommit import Hook
+from ops_tasks.systems.worker import Worker, require
 
 TASK = "ops.prevention"
 PACKAGE = f"ops-tasks[contracts]=={__version__}"
@@ -47,6 +49,9 @@ ADD = "pre-commit install"
 BLOWN, BACKFILL, PITR, PAUSED = "blown DuckDB file", "partial backfill", "point in time", "paused schedule"
 CONTRACT = "dataset: shop/main/orders\ncolumns:\n  - name: id\n    data_type: integer\n"
 SECONDS = 300
+SENSOR = "freshness_violation_sensor"
+# How long a code location may take to be imported, and by how much a tick of a busy daemon may be late.
+SENSOR_SECONDS, TICK_GRACE = 60.0, 300
 # A hook is started by git with these; a probe works in a repository of its own.
 OF_GIT = ("GIT_DIR", "GIT_INDEX_FILE", "GIT_WORK_TREE", "GIT_PREFIX", "GIT_OBJECT_DIRECTORY")
 
@@ -86,10 +91,7 @@ def rows(top: Path, stack: Stack | None, why_none: str = "") -> Iterator[Row]:
     yield _complete(stack, why_none)
     yield _guarded(stack, why_none)
     yield _snapshot(stack, why_none)
-    freshness = "nothing in this suite watches freshness between two runs"
-    yield Row(
-        PAUSED, "data gets old unnoticed", "freshness_violation_sensor", GAP, freshness, "invoke verify.freshness"
-    )
+    yield _freshness(stack, why_none)
     nobody = "nothing in this suite watches the daemon from outside"
     yield Row(
         PAUSED, "the Dagster daemon is dead", "a heartbeat from outside", GAP, nobody, "watch its process yourself"
@@ -275,6 +277,63 @@ def _snapshot(stack: Stack | None, why_none: str) -> Row:
     except OpsError as error:
         return Row(PITR, cause, check, MISSING, error.reason, error.way_out)
     return Row(PITR, cause, check, WORKS, f"{found.name} is verified and as new as the data")
+
+
+def _freshness(stack: Stack | None, why_none: str) -> Row:
+    """Whether a sensor of ours is on and has been evaluated just now: a declaration alone watches nothing."""
+    cause, check = "data gets old unnoticed", SENSOR
+    if stack is None or stack.config.dagster is None:
+        return Row(PAUSED, cause, check, MISSING, why_none or "the stack has no Dagster", "ops.dagster in invoke.yaml")
+    try:
+        found = _sensors(stack)
+    except UsageError as error:
+        return Row(PAUSED, cause, check, MISSING, error.reason, error.way_out)
+    except OpsError as error:
+        return Row(PAUSED, cause, check, BROKEN, error.reason, error.way_out or "dagster definitions validate")
+    if not found:
+        told = f"{stack.config.dagster.module} has none that ops_tasks.dagster made"
+        return Row(PAUSED, cause, check, MISSING, told, f"{SENSOR}() in its Definitions, see docs/dagster.md")
+    judged = [_sensor(one) for one in found]
+    status, told, way_out = next((one for one in judged if one[0] == WORKS), judged[0])
+    return Row(PAUSED, cause, check, status, told, way_out)
+
+
+def _sensors(stack: Stack) -> list[dict[str, Any]]:
+    section = stack.config.dagster
+    assert section is not None
+    require("dagster", "dagster")
+    home = (stack.root / section.home).resolve()
+    # In a home that nobody has used, opening the instance would make its databases.
+    env = {"DAGSTER_HOME": str(home) if _has_ticks(home) else "", "PYTHONPATH": python_path(stack)}
+    with Worker("sensor", cwd=stack.root, env=env, limit=SENSOR_SECONDS) as worker:
+        found = worker.call("freshness", module=section.module, folder=str(stack.root))
+    return cast("list[dict[str, Any]]", found)
+
+
+def _has_ticks(home: Path) -> bool:
+    """Whether there is a storage to ask: Dagster's own file, or another that `dagster.yaml` names."""
+    if (home / "schedules" / "schedules.db").is_file():
+        return True
+    try:
+        lines = (home / "dagster.yaml").read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError):
+        return False
+    return any(line.startswith(("storage:", "schedule_storage:")) for line in lines)
+
+
+def _sensor(found: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Status, evidence and way out of one sensor."""
+    name, age = found["name"], found["age"]
+    if not found["on"]:
+        return BROKEN, f"{name} is switched off", f"dagster sensor start {name}"
+    if age is None:
+        return BROKEN, f"{name} is on, but was never evaluated", "start Dagster's daemon: invoke dagster.dev"
+    ago = durations.told(timedelta(seconds=max(0, int(age))))
+    if found["status"] not in ("skipped", "success"):
+        return BROKEN, f"{name} failed {ago} ago: {found['said']}", "see its ticks in Dagster"
+    if age > 2 * found["interval"] + TICK_GRACE:
+        return BROKEN, f"{name} is on, but was last evaluated {ago} ago", "start Dagster's daemon: invoke dagster.dev"
+    return WORKS, f"{name} said {ago} ago: {found['said']}", ""
 
 
 def top_of(folder: Path) -> Path:
