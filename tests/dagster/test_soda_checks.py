@@ -6,11 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 import duckdb
+import psutil
 import pytest
 
 from ops_tasks.dagster import soda_asset_checks, soda_process
@@ -302,3 +304,56 @@ def test_definitions_that_would_check_nothing_do_not_load(shop: Path) -> None:
     config.write_text(config.read_text().replace("  contracts:", "  # contracts:"))
     with pytest.raises(UsageError, match="configures no contracts"):
         soda_asset_checks([orders], stack=shop)
+
+
+def test_a_check_that_does_not_block_and_one_of_no_asset_change_nothing(instance: dg.DagsterInstance) -> None:
+    """Two more of Dagster's own: the run succeeds, the definitions are valid."""
+    ran: list[str] = []
+
+    @dg.asset_check(asset=KEY, blocking=False)
+    def loose() -> dg.AssetCheckResult:
+        return dg.AssetCheckResult(passed=False)
+
+    @dg.asset_check(asset="no_such_asset", blocking=True)
+    def nobody_s() -> dg.AssetCheckResult:
+        ran.append("nobody_s")
+        return dg.AssetCheckResult(passed=False)
+
+    defs = dg.Definitions(assets=[orders, report], asset_checks=[loose, nobody_s])
+    dg.Definitions.validate_loadable(defs)
+    job = dg.define_asset_job("everything", selection=dg.AssetSelection.all())
+    whole = dg.Definitions.merge(defs, dg.Definitions(jobs=[job])).resolve_job_def("everything")
+    result = whole.execute_in_process(instance=instance, raise_on_error=False)
+    assert result.success
+    assert [(one.check_name, one.passed) for one in result.get_asset_check_evaluations()] == [("loose", False)]
+    assert not ran
+    assert instance.get_latest_materialization_event(report.key) is not None
+
+
+def test_who_imports_the_package_imports_no_dagster() -> None:
+    code = "import sys, ops_tasks, ops_tasks.dagster; print('dagster' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+
+
+def test_checks_share_a_process_that_ends_when_nobody_asks(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def workers() -> list[int]:
+        return [one.pid for one in psutil.Process().children() if "ops_tasks.systems.worker_main" in one.cmdline()]
+
+    soda_process.end()
+    assert workers() == []
+    (check,) = soda_asset_checks([orders], stack=shop)
+    check()
+    first = workers()
+    check()
+    assert workers() == first
+    assert len(first) == 1
+    monkeypatch.setattr(soda_process, "IDLE", 0.05)
+    check()
+    until = time.monotonic() + 10
+    while workers() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert workers() == []
+    told = check()
+    assert isinstance(told, dg.AssetCheckResult)
+    assert told.passed
