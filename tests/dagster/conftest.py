@@ -53,10 +53,15 @@ def shop(place: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def instance(tmp_path: Path) -> Iterator[dg.DagsterInstance]:
-    """One with real storage on disk, as a daemon has it."""
-    home = tmp_path / "dagster_home"
-    home.mkdir()
-    with dg.DagsterInstance.local_temp(str(home)) as made:
+@pytest.fixture(scope="session")
+def storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dg.DagsterInstance]:
+    """A Dagster instance with real storage on disk, as a daemon has it."""
+    with dg.DagsterInstance.local_temp(str(tmp_path_factory.mktemp("dagster_home"))) as made:
         yield made
+
+
+@pytest.fixture
+def instance(storage: dg.DagsterInstance) -> dg.DagsterInstance:
+    """The same with nothing in it."""
+    storage.wipe()
+    return storage
