@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.errors import Refused
-from ops_tasks.namespaces import prevention, recovery, restating, restoring
+from ops_tasks.namespaces import prevention, recovery, restating, restoring, resuming
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
-from ops_tasks.namespaces.restating import Asked, decide
+from ops_tasks.namespaces.restating import Asked, reload
 from ops_tasks.namespaces.running import run_plan, steps
 from ops_tasks.namespaces.selftest import selftest
 from ops_tasks.operation import lock
@@ -59,39 +58,16 @@ def backfill(
 
     Example: invoke ops.backfill --source=ebird --start=2026-04-18 --end=2026-04-20
     """
-    from ops_tasks.report import backfill as report
-    from ops_tasks.scenarios import backfill as scenario
-    from ops_tasks.scenarios.backfill_diagnosis import check_sources, survey
+    from ops_tasks.scenarios.backfill_diagnosis import check_sources
     from ops_tasks.scenarios.backfill_facts import Options
-    from ops_tasks.scenarios.observer import Observer
-    from ops_tasks.scenarios.window import clusters, parse
-    from ops_tasks.systems.crew import Crew
+    from ops_tasks.scenarios.window import parse
 
     found = find(stack)
     names = check_sources(found, source)
     window = parse(start, end, found.today())
-    with Crew(found.root) as crew:
-        observer = Observer(found, crew)
-        refuse_unless_free(found, crew=crew)
-        if yes and not plan and window is not None:
-            scenario.anticipate(found, names, window, crew)
-        seen = survey(observer, names, window)
-        flags = scenario.symptoms(found, seen)
-        report.show_days(terminal, seen, flags)
-        findings = [asdict(flag) for flag in flags]
-        if window is None:
-            windows = clusters(flag.day for flag in flags)
-            if not windows:
-                terminal.show("No suspicious day in the last 30; give --start and --end to load a window all the same.")
-                return Document(scenario.TASK, "ok", findings=findings)
-            window = windows[-1]
-            others = f" (also suspicious: {', '.join(map(str, windows[:-1]))})" if windows[:-1] else ""
-            terminal.show(f"\nThe window found is [bold]{window}[/bold]{others}.")
-        options = Options(allow_shrink, allow_history_loss, tuple(exclude), allow_growth)
-        facts = scenario.diagnose(observer, seen, window, options, flags)
-        observer.close()
-        asked = Asked(plan, yes, scenario.command(names, window, options))
-        return decide(found, facts, crew, terminal, asked, findings)
+    options = Options(allow_shrink, allow_history_loss, tuple(exclude), allow_growth)
+    asked = Asked(plan, yes, "")
+    return reload(found, names, window, options, terminal, asked)
 
 
 @ops_task(
@@ -131,7 +107,7 @@ def retry(
     refuse_unless_free(found, finishing=operation)
     made = rebuild(found, record)
     show_plan(terminal, made, free_bytes(found), done=record.results)
-    later = later_changes(found, record)
+    later = [] if made.stays else later_changes(found, record)
     if later and not accept_later_changes:
         reason = f"changed since the operation was stopped: {', '.join(later)}"
         way = f"invoke ops.rollback {operation} puts it back; --accept-later-changes goes on with them"
@@ -260,6 +236,7 @@ ns = Collection(
     backfill,
     restating.restate,
     restoring.restore,
+    resuming.resume,
     prevention.prevention,
     retry,
     rollback,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -18,7 +18,8 @@ from ops_tasks.report.terminal import Terminal
 from ops_tasks.stack import find
 
 if TYPE_CHECKING:
-    from ops_tasks.scenarios.backfill_facts import Facts
+    from ops_tasks.scenarios.backfill_facts import Facts, Options
+    from ops_tasks.scenarios.window import Window
     from ops_tasks.stack import Stack
     from ops_tasks.systems.crew import Crew
 
@@ -115,3 +116,37 @@ def decide(
         refuse_unfinished(found)
         refuse_foreign(found, crew)
         return run_plan(found, made, terminal, descriptor, more)
+
+
+def reload(
+    found: Stack, names: tuple[str, ...], window: Window | None, options: Options, terminal: Terminal, asked: Asked
+) -> Document:
+    """Look at sources, plan the load of a window of them (default: the one the diagnosis finds), and decide on it."""
+    from ops_tasks.report import backfill as report
+    from ops_tasks.scenarios import backfill as scenario
+    from ops_tasks.scenarios.backfill_diagnosis import survey
+    from ops_tasks.scenarios.observer import Observer
+    from ops_tasks.scenarios.window import clusters
+    from ops_tasks.systems.crew import Crew
+
+    with Crew(found.root) as crew:
+        observer = Observer(found, crew)
+        refuse_unless_free(found, crew=crew)
+        if asked.yes and not asked.plan and window is not None:
+            scenario.anticipate(found, names, window, crew)
+        seen = survey(observer, names, window)
+        flags = scenario.symptoms(found, seen)
+        report.show_days(terminal, seen, flags)
+        findings = [asdict(flag) for flag in flags]
+        if window is None:
+            windows = clusters(flag.day for flag in flags)
+            if not windows:
+                terminal.show("No suspicious day in the last 30; give --start and --end to load a window all the same.")
+                return Document(scenario.TASK, "ok", findings=findings)
+            window = windows[-1]
+            others = f" (also suspicious: {', '.join(map(str, windows[:-1]))})" if windows[:-1] else ""
+            terminal.show(f"\nThe window found is [bold]{window}[/bold]{others}.")
+        facts = scenario.diagnose(observer, seen, window, options, flags)
+        observer.close()
+        told = replace(asked, command=scenario.command(names, window, options))
+        return decide(found, facts, crew, terminal, told, findings)

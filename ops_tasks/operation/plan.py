@@ -70,6 +70,8 @@ class Plan:
     `arguments` are enough to build the same plan again (a retry does); `snapshot` names the step after which there is
     something to put back; `put_back` restores the whole state set and returns evidence, raising when it cannot.
     `release` ends every process that the steps have started (by force after a failure, before anything is put back).
+    `stays` are steps whose work is worth keeping, and others may build on: once one of them is done, or has begun, a
+    failure stops the operation where it is, and a person decides whether to go on or back.
     """
 
     task: str
@@ -82,4 +84,5 @@ class Plan:
     release: Callable[[bool], None] = lambda _kill: None
     effects: tuple[Effect, ...] = ()
     notes: tuple[str, ...] = ()
+    stays: frozenset[str] = frozenset()
     refusals: tuple[Refusal, ...] = field(default_factory=tuple)

@@ -97,6 +97,8 @@ def _put_back(
             plan.release(True)
             journal.close()  # on a full disk the reserve is the room in which everything is put back
             journal.append("failed", failed.name, reason=reason, way_out=way_out)
+            if plan.stays & {*told.results, failed.name}:
+                return replace(outcome, status="stopped")
             evidence: Result = {"nothing_changed": True}
             if plan.snapshot in told.results:
                 # What refuses has changed nothing; that is checked all the same.

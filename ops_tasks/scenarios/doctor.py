@@ -56,6 +56,7 @@ def _logical(
         "contracts": probes.promises,
         "loads": probes.loads,
         "days": probes.days,
+        **({"scheduler": probes.scheduler} if stack.config.dagster else {}),
         **({"deep": probes.deep} if deep else {}),
     }
     unreadable = [file.path for file in seen if file.causes]

@@ -10,9 +10,11 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ops_tasks.operation.journal import unfinished
 from ops_tasks.scenarios import backfill_diagnosis as window_diagnosis
+from ops_tasks.scenarios import heartbeat, schedules
 from ops_tasks.scenarios.drills import last_drill
 from ops_tasks.scenarios.file_health import LOCK, VERSION, FileHealth
 from ops_tasks.scenarios.observer import Observer
+from ops_tasks.scenarios.signs import signs, told
 from ops_tasks.scenarios.symptoms import Line, Symptom
 from ops_tasks.scenarios.verify import Say, audits, contract_files, contracts, drift, project
 from ops_tasks.scenarios.window import clusters
@@ -80,7 +82,7 @@ def state(stack: Stack, hands: Crew, say: Say) -> Line:
     """SQLMesh's state against the warehouse, in every environment, and the audits."""
     worker = hands.worker("sqlmesh_checks", stack.project)
     worker.call("be_polite", **project(stack), files=[str(path) for path in stack.duckdb_files])
-    told = drift(stack, say, worker)
+    seen = drift(stack, say, worker)
     symptoms = [
         Symptom(
             "drift",
@@ -88,9 +90,9 @@ def state(stack: Stack, hands: Crew, say: Say) -> Line:
             f"{found['environment']}: {found['model']}: {found['detail']}",
             "invoke ops.repair-state",
         )
-        for found in told.findings
+        for found in seen.findings
     ]
-    said = told.said
+    said = seen.said
     if not symptoms:
         audited = audits(stack, say, worker)
         said = f"{said}; {audited.said}"
@@ -100,7 +102,7 @@ def state(stack: Stack, hands: Crew, say: Say) -> Line:
             )
             for found in audited.findings
         ]
-    leftovers = [str(left["object"]) for left in told.more["leftovers"]]
+    leftovers = [str(left["object"]) for left in seen.more["leftovers"]]
     notes = [f"{len(leftovers)} tables that no environment refers to ({leftovers[0]})"] if leftovers else []
     return Line("sqlmesh", said, tuple(symptoms), tuple(notes))
 
@@ -136,9 +138,9 @@ def loads(stack: Stack, hands: Crew, _say: Say) -> Line:
     hands.warm("dlt_health")
     hands.call("dlt_health", "duck:be_polite")
     databases = stack.catalogs
-    told = hands.call("dlt_health", "loads", databases=databases, datasets=datasets, folders=folders)
+    asked = hands.call("dlt_health", "loads", databases=databases, datasets=datasets, folders=folders)
     symptoms: list[Symptom] = []
-    for name, one in told.items():
+    for name, one in asked.items():
         again = f"invoke ops.rebuild --reload={name}"
         if one["failed"]:
             symptoms.append(
@@ -150,8 +152,8 @@ def loads(stack: Stack, hands: Crew, _say: Say) -> Line:
             newest = f"the newest load that the database has is of {one['last'][:19]}" if one["last"] else "it has none"
             evidence = f"dlt extracted at {one['extracted'][:19]}, {newest}"
             symptoms.append(Symptom("load", name, evidence, again))
-    ended = max((str(one["last"]) for one in told.values() if one["last"]), default="never")
-    return Line("loads", f"{len(told)} sources, the newest load {ended[:16]}", tuple(symptoms))
+    ended = max((str(one["last"]) for one in asked.values() if one["last"]), default="never")
+    return Line("loads", f"{len(asked)} sources, the newest load {ended[:16]}", tuple(symptoms))
 
 
 def days(stack: Stack, hands: Crew, _say: Say) -> Line:
@@ -174,6 +176,28 @@ def days(stack: Stack, hands: Crew, _say: Say) -> Line:
             way_out = f"invoke ops.backfill --source={name} --start={found.start} --end={found.end}"
             symptoms.append(Symptom("window", name, evidence, way_out))
     return Line("days", f"{len(names)} sources looked at" if not symptoms else "suspicious days", tuple(symptoms))
+
+
+def scheduler(stack: Stack, hands: Crew, _say: Say) -> Line:
+    """Whether Dagster's daemon lives and has fired what was due, and how its runs have ended; by its storage alone."""
+    if stack.config.dagster is None:
+        return Line("scheduler", "no dagster is configured")
+    if not schedules.was_used(schedules.home_of(stack)):
+        return Line("scheduler", "no daemon has ever run here", notes=("invoke ops.resume starts one",))
+    truth = schedules.read(stack, hands)
+    owed = heartbeat.missing(stack, hands, truth)
+    found = signs(truth, owed, stack.config.watch, stack.config.dagster)
+    on = [one.name for one in truth.schedules if one.on]
+    off = [one.name for one in truth.schedules if not one.on]
+    last = max((one.last for one in truth.schedules if one.last is not None), default=None)
+    ages = ", ".join(
+        f"{name} {told(truth.now - beat)}" for name, beat in sorted(truth.beats.items()) if beat is not None
+    )
+    said = f"{len(on)} schedules on, {len(off)} off; last tick {schedules.clock(last) if last else 'never'}"
+    notes = [f"last heard: {ages}"] if ages else []
+    notes += [f"runs without a schedule in the code: {', '.join(truth.undeclared)}"] if truth.undeclared else []
+    symptoms = [Symptom(one.cause, one.object, f"{one.object}: {one.reason}", one.way_out) for one in found]
+    return Line("scheduler", said, tuple(symptoms), tuple(notes))
 
 
 def copies(stack: Stack) -> Line:

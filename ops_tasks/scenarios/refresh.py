@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any, cast
 
-from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.errors import StepFailed
 from ops_tasks.guard.evidence import permit
 from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
 from ops_tasks.scenarios.loads import load
-from ops_tasks.scenarios.verify import Say, Verdict, audits, contracts, fixed_now, project, sqlmesh
+from ops_tasks.scenarios.routine import no_findings, put_back, take, well
+from ops_tasks.scenarios.verify import Say, audits, contracts, fixed_now, project, sqlmesh
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 
@@ -69,16 +70,16 @@ def _operation(
     effects: list[Effect],
 ) -> Plan:
     name = str(arguments["snapshot"])
-    take = Step(
+    first = Step(
         "snapshot",
         f"Take and verify the snapshot {name}",
-        lambda run: _snapshot(stack, name, run),
+        lambda run: take(stack, name, run),
         equivalent=f"invoke snapshot.create --name={name}",
     )
-    validate = [Step("audits", "Audit every model", lambda run: _well(audits, stack, run), check=_no_findings)]
+    validate = [Step("audits", "Audit every model", lambda run: well(audits, stack, run), check=no_findings)]
     if stack.config.contracts is not None:
         validate.append(
-            Step("contracts", "Verify every contract", lambda run: _well(contracts, stack, run), check=_no_findings)
+            Step("contracts", "Verify every contract", lambda run: well(contracts, stack, run), check=no_findings)
         )
     seal = Step("seal", "Note the state of every file", lambda _run: {"stamps": snapshots.stamps(stack)})
     return Plan(
@@ -86,24 +87,11 @@ def _operation(
         operation=str(arguments["operation"]),
         title=title,
         arguments=arguments,
-        steps=(take, *work, *validate, seal),
+        steps=(first, *work, *validate, seal),
         snapshot="snapshot",
-        put_back=lambda run: _put_back(stack, name, run),
+        put_back=lambda run: put_back(stack, name, run),
         effects=(Effect(name, "taken and verified", snapshots.set_bytes(stack)), *effects),
     )
-
-
-def _snapshot(stack: Stack, name: str, run: Run) -> Result:
-    """One that this operation took before it was killed is verified and used."""
-    try:
-        taken = snapshots.get(stack, name)
-    except UsageError:
-        why = f"before operation {run.operation}"
-        taken = snapshots.create(stack, name, why=why, say=run.say, log=run.log, held=run.held)
-    else:
-        if problems := snapshots.verify(stack, name, run.say):
-            raise StepFailed(f"snapshot {name} does not verify: {problems[0]}")
-    return {"snapshot": taken.name, "bytes": taken.bytes}
 
 
 def _load(stack: Stack, name: str, run: Run) -> Result:
@@ -142,20 +130,3 @@ def _apply(stack: Stack, expected: dict[str, Any], run: Run) -> Result:
             now=fixed_now(stack),
         )
     return cast("Result", done)
-
-
-def _well(check: Callable[[Stack, Say], Verdict], stack: Stack, run: Run) -> Result:
-    verdict = check(stack, run.say)
-    return {"said": verdict.said, "findings": [dict(found) for found in verdict.findings]}
-
-
-def _no_findings(_run: Run, result: Result) -> None:
-    if result["findings"]:
-        first = result["findings"][0]
-        more = len(result["findings"]) - 1
-        raise StepFailed(f"{first['reason']}{f' (and {more} more)' if more else ''}", first["way_out"])
-
-
-def _put_back(stack: Stack, name: str, run: Run) -> Result:
-    aside = run.folder / "aside"
-    return snapshots.restore(stack, name, aside, consume=True, say=run.say, log=run.log, held=run.held)

@@ -1,16 +1,26 @@
-"""Which scenario builds the plan of which task: how a retry finds its way back."""
+"""Which scenario an operation is of: how a retry and a rollback find their way back."""
 
 from __future__ import annotations
 
 from ops_tasks.errors import UsageError
 from ops_tasks.operation.journal import Record
-from ops_tasks.operation.plan import Plan
+from ops_tasks.operation.plan import Plan, Run
 from ops_tasks.stack import Stack
 
 
 def rebuild(stack: Stack, record: Record) -> Plan:
     """Build an operation's plan again from what its journal says."""
-    from ops_tasks.scenarios import backfill, recovery, recovery_facts, refresh, repair, restate, restore
+    from ops_tasks.scenarios import (
+        backfill,
+        recovery,
+        recovery_facts,
+        refresh,
+        repair,
+        restate,
+        restore,
+        resume,
+        resume_facts,
+    )
     from ops_tasks.scenarios import rebuild as blown
     from ops_tasks.scenarios.backfill_facts import from_json
 
@@ -21,6 +31,16 @@ def rebuild(stack: Stack, record: Record) -> Plan:
         return refresh.refresh(stack, arguments)
     if task == refresh.PROMOTE:
         return refresh.promote(stack, arguments)
+    if task == resume.TASK:
+        return resume.recover(stack, resume_facts.from_json(arguments))
     if task in (blown.TASK, restore.TASK, repair.TASK):
         return recovery.recover(stack, recovery_facts.from_json(arguments))
     raise UsageError(f"operation {record.operation} is of a task this version does not know: {task!r}")
+
+
+def undo_outside(stack: Stack, record: Record, run: Run) -> None:
+    """Undo what an operation has done outside the state set; most do nothing there."""
+    from ops_tasks.scenarios import resume, resume_facts
+
+    if record.planned.get("task") == resume.TASK:
+        resume.outside(stack, resume_facts.from_json(record.planned["arguments"]), run)

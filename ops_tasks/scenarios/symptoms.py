@@ -16,17 +16,23 @@ CAUSES = (
     "missing",
     "disk-full",
     "drift",
+    "daemon",
+    "missed",
+    "paused",
     "window",
     "load",
     "audit",
     "contract",
     "late",
+    "stuck",
+    "run",
+    "tick",
     "not run",
 )
 INCIDENTS = {
     **dict.fromkeys(("wal", "bit-rot", "truncation", "version", "missing", "disk-full", "drift"), 1),
     **dict.fromkeys(("window", "load", "audit", "contract"), 2),
-    "late": 4,
+    **dict.fromkeys(("daemon", "missed", "paused", "late", "stuck", "run", "tick"), 4),
 }
 TITLES = {
     1: "a blown database",

@@ -10,7 +10,9 @@ from typing import Any
 
 from ops_tasks.errors import Refused, StepFailed, Stopped
 from ops_tasks.operation.journal import Journal, Record, new_id
+from ops_tasks.operation.plan import Run
 from ops_tasks.operation.runner import deaf
+from ops_tasks.scenarios.registry import undo_outside
 from ops_tasks.stack import Stack
 from ops_tasks.systems import backends, snapshots
 from ops_tasks.systems.secrets import redact
@@ -103,6 +105,7 @@ def undo(
     with deaf():
         journal = Journal(record.folder, redact)
         journal.append("rollback_started")
+        undo_outside(stack, record, Run(record.operation, record.folder, record.results, say, held))
         evidence: dict[str, Any] = {"nothing_changed": True}
         if planned.snapshot is not None:
             try:

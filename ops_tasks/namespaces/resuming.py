@@ -1,0 +1,160 @@
+"""`ops.resume`: schedules that stood still go on, and what they have missed is made up for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from ops_tasks.namespaces.edge import ops_task
+from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
+from ops_tasks.namespaces.restating import Asked as AskedWindow
+from ops_tasks.namespaces.restating import reload
+from ops_tasks.namespaces.running import run_plan, steps
+from ops_tasks.operation import lock
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape
+from ops_tasks.stack import find
+
+if TYPE_CHECKING:
+    from ops_tasks.operation.plan import Plan
+    from ops_tasks.scenarios.resume_facts import Facts
+    from ops_tasks.stack import Stack
+    from ops_tasks.systems.crew import Crew
+
+TASK = "ops.resume"
+
+
+@ops_task(
+    "resume",
+    public=TASK,
+    iterable=("turn_on", "keep_off"),
+    help={
+        "since": "Begin of what was missed: a day, or a moment in UTC (default: what the lookback window shows).",
+        "until": "End of what was missed (default: now).",
+        "reprocess": "Runs that were there: none (default) leaves them, failed runs failed ones again, completed all.",
+        "turn_on": "Schedule to turn on although it seems to be off on purpose; may be given several times.",
+        "keep_off": "Schedule to leave alone; may be given several times.",
+    },
+)
+def resume(
+    _context: Context,
+    turn_on: Sequence[str],
+    keep_off: Sequence[str],
+    since: str = "",
+    until: str = "",
+    reprocess: str = "none",
+    plan: bool = False,
+    yes: bool = False,
+    stack: str = "",
+    *,
+    terminal: Terminal,
+) -> Document:
+    """Bring schedules that stood still back: the daemon, the schedules that were on, every run that was missed.
+
+    Shows what was missed per job and partition, takes a named snapshot, starts the daemon (supervised, or by systemd),
+    lets the newest missed tick fire by itself, fills the rest one by one, and validates. Killed, it goes on where it
+    was (ops.retry); repeated, it runs nothing twice. Days that an ordinary load does not reach any more are backfilled.
+
+    Example: invoke ops.resume --since=2026-04-18
+    """
+    from ops_tasks.report.plan import show_plan
+    from ops_tasks.scenarios import resume as scenario
+    from ops_tasks.scenarios import schedules
+    from ops_tasks.systems.crew import Crew
+    from ops_tasks.systems.snapshots import free_bytes, refuse_foreign
+
+    found = find(stack)
+    schedules.section_of(found)
+    begin = schedules.instant(since, "--since") if since else None
+    asked = scenario.Asked(
+        since=begin,
+        until=schedules.instant(until, "--until") if until else None,
+        reprocess=reprocess,
+        turn_on=tuple(turn_on),
+        keep_off=tuple(keep_off),
+    )
+    with Crew(found.root) as crew:
+        refuse_unless_free(found, crew=crew)
+        truth = schedules.read(found, crew, since=begin)
+        scenario.check(asked, truth)
+        for sign in scenario.symptoms(found, crew, truth):
+            terminal.show(f"[red]✗[/red] {escape(sign.object)}: {escape(sign.reason)}")
+        facts = scenario.diagnose(found, crew, truth, asked)
+        made = scenario.recover(found, facts, crew)
+        more: dict[str, Any] = {"plan": asdict(facts)}
+        if facts.idle:
+            terminal.show("Nothing to resume: the daemon lives, and no run is missing.")
+            for note in facts.notes:
+                terminal.show(f"[yellow]![/yellow] {escape(note)}")
+            return _later(found, facts, Document(TASK, "ok", more=more), terminal, plan=plan, yes=yes)
+        show_plan(terminal, made, free_bytes(found))
+        if made.refusals:
+            reasons = [asdict(refusal) for refusal in made.refusals]
+            return Document(TASK, "refused", findings=reasons, steps=steps(made), more=more)
+        if plan:
+            return Document(TASK, "ok", steps=steps(made), more=more)
+        if not agree(terminal, "Run this plan?", yes=yes, command=_command(asked)):
+            terminal.show("Nothing was changed.")
+            return Document(TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
+        document = _run(found, made, facts, terminal, more, crew, refuse_foreign)
+    return document if document.code else _later(found, facts, document, terminal, plan=plan, yes=yes)
+
+
+def _run(
+    found: Stack, made: Plan, facts: Facts, terminal: Terminal, more: dict[str, Any], crew: Crew, refuse: Any
+) -> Document:
+    with lock.held(found.home, TASK, facts.operation) as descriptor:
+        refuse_unfinished(found)
+        refuse(found, crew)
+        return run_plan(found, made, terminal, descriptor, more)
+
+
+def _later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
+    """Backfill, source by source, what an ordinary load does not reach any more; each is an operation of its own."""
+    from ops_tasks.scenarios import resume as scenario
+    from ops_tasks.scenarios.backfill_facts import Options
+    from ops_tasks.scenarios.window import Window
+
+    done: list[dict[str, Any]] = []
+    for name in [name for name, source in found.config.sources.items() if source.horizon is not None]:
+        lost = scenario.left(found, facts, name, _empty(found, name))
+        if lost is None:
+            continue
+        window = Window(*lost)
+        terminal.show(f"\n{name}: {window} is older than its loads reach, and has no rows")
+        asked = AskedWindow(plan, yes, "")
+        backfilled = reload(found, (name,), window, Options(), terminal, asked)
+        told = {"source": name, "window": str(window)}
+        done.append({**told, "status": backfilled.status, "operation": backfilled.operation})
+        if backfilled.code:
+            findings = [*document.findings, *backfilled.findings]
+            return replace(backfilled, task=TASK, findings=findings, more={**document.more, "backfills": done})
+    return replace(document, more={**document.more, "backfills": done})
+
+
+def _empty(found: Stack, source: str) -> list[Any]:
+    """Days of a source's raw tables that have no or few rows for their weekday."""
+    from ops_tasks.scenarios.backfill_diagnosis import survey, suspicious
+    from ops_tasks.scenarios.observer import Observer
+    from ops_tasks.systems.crew import Crew
+
+    with Crew(found.root) as crew:
+        observer = Observer(found, crew)
+        flags = suspicious(found, survey(observer, (source,)))
+        observer.close()
+    catalog = found.source(source).catalog
+    return sorted({flag.day for flag in flags if flag.table.startswith(f"{catalog}.")})
+
+
+def _command(asked: Any) -> str:
+    from ops_tasks.scenarios.schedules import clock
+
+    words = ["invoke", TASK]
+    words += [f"--since='{clock(asked.since)}'"] if asked.since is not None else []
+    words += [f"--until='{clock(asked.until)}'"] if asked.until is not None else []
+    words += [f"--reprocess={asked.reprocess}"] if asked.reprocess != "none" else []
+    words += [f"--turn-on={name}" for name in asked.turn_on] + [f"--keep-off={name}" for name in asked.keep_off]
+    return " ".join(words)

@@ -1,0 +1,140 @@
+"""What a scheduler that stood still has left undone: fires become pieces of work, and work that was done drops out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ops_tasks.scenarios.schedules import DONE, FAILED, STOPPED, Ran, Schedule, Truth
+
+NONE, FAILED_TOO, COMPLETED = "none", "failed", "completed"
+REPROCESS = (NONE, FAILED_TOO, COMPLETED)
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a schedule would have asked for at one fire."""
+
+    fire: float
+    job: str = ""
+    partition: str | None = None
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    tags: Mapping[str, str] = field(default_factory=dict[str, str])
+    key: str | None = None
+    skipped: str = ""
+
+
+@dataclass(frozen=True)
+class Work:
+    """One run that is owed, for one fire or for several: `fires` are the first and the last of them."""
+
+    schedule: str
+    job: str
+    partition: str | None
+    config: Mapping[str, Any]
+    tags: Mapping[str, str]
+    key: str | None
+    fires: tuple[float, float]
+    count: int
+    state: str
+    run: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What tells it from every other work of the same plan."""
+        return f"{self.job} {self.partition or 'once'}" + (
+            f" {self.key}" if self.key not in (None, self.partition) else ""
+        )
+
+
+def works(schedule: Schedule, requests: Sequence[Request], runs: Iterable[Ran]) -> list[Work]:
+    """The runs that these fires owe, oldest first, each with the `state` of what was run in its place so far.
+
+    A partition, and a configuration of its own, is one run each. Fires that ask for the very same are one run, of the
+    newest request: a job that goes on where it ended needs no run per day. `state`: missing, running, failed, done.
+    """
+    groups: dict[str, list[Request]] = {}
+    for one in requests:
+        if not one.skipped:
+            groups.setdefault(_same(one), []).append(one)
+    known = list(runs)
+    found: list[Work] = []
+    for group in groups.values():
+        newest = group[-1]
+        fires = (group[0].fire, newest.fire)
+        ran = _ran(newest, fires, known)
+        found.append(
+            Work(
+                schedule.name,
+                newest.job,
+                newest.partition,
+                newest.config,
+                newest.tags,
+                newest.key,
+                fires,
+                len(group),
+                _state(ran),
+                ran.id if ran else None,
+            )
+        )
+    return sorted(found, key=lambda work: work.fires)
+
+
+def chosen(found: Iterable[Work], reprocess: str) -> list[Work]:
+    """What is to be run, in Airflow's words: `none` is what never ran, `failed` also what failed, `completed` all."""
+    wanted = {NONE: {"missing"}, FAILED_TOO: {"missing", "failed"}, COMPLETED: {"missing", "failed", "done"}}[reprocess]
+    return [work for work in found if work.state in wanted]
+
+
+def was_on(schedule: Schedule, truth: Truth, off: Iterable[str]) -> bool:
+    """Whether a schedule that is stopped now was stopped together with everything, and not because somebody meant it.
+
+    It was meant when the configuration says so, when it has not ticked in the lookback window, and when another
+    schedule has ticked after this one's next fire was due: then the daemon was alive, and this one alone was off.
+    """
+    last = schedule.last or 0
+    if schedule.status != STOPPED or schedule.name in set(off) or last < truth.since:
+        return False
+    after = [fire for fire in schedule.expected if fire > last]
+    if not after:
+        return False
+    return not any(one.last is not None and one.last > after[0] for one in truth.schedules if one.name != schedule.name)
+
+
+def fires_by_itself(schedule: Schedule, fires: Sequence[float]) -> bool:
+    """Whether a daemon that starts now fires the newest of these by itself (Dagster 1.13 fires that one, and no other).
+
+    It looks from the last of: when the schedule was turned on, its last tick, and how far it had looked.
+    """
+    if not fires or not schedule.on or schedule.started is None:
+        return False
+    return fires[-1] > max(schedule.started, schedule.iterated or 0, schedule.last or 0)
+
+
+def _same(one: Request) -> str:
+    """Requests with the same of this are one run."""
+    tags = {key: value for key, value in one.tags.items() if not key.startswith("dagster/")}
+    return json.dumps([one.job, one.partition, dict(one.config), tags], sort_keys=True, default=str)
+
+
+def _state(ran: Ran | None) -> str:
+    if ran is None:
+        return "missing"
+    return "done" if ran.status in DONE else "failed" if ran.status in FAILED else "running"
+
+
+def _ran(request: Request, fires: tuple[float, float], runs: Sequence[Ran]) -> Ran | None:
+    """The run that counts as this one's: the best of its partition, or the best that was begun after its last fire.
+
+    Without partitions a job goes on where it ended, so that one run makes up for every fire before it.
+    """
+    mine = [run for run in runs if run.job == request.job]
+    if request.partition is not None:
+        there = [run for run in mine if run.partition == request.partition]
+    else:
+        config = json.dumps(dict(request.config), sort_keys=True, default=str)
+        there = [run for run in mine if run.config == config and run.created >= fires[1]]
+    good = [run for run in there if run.status in DONE]
+    return (good or there)[-1] if there else None

@@ -1,0 +1,303 @@
+"""Scenario 4, a schedule that does not run: what was missed, a daemon that lives, and every gap filled once."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import partial
+
+from ops_tasks.errors import UsageError, nearest
+from ops_tasks.operation.journal import new_id
+from ops_tasks.operation.plan import Effect, Plan, Refusal, Run, Step
+from ops_tasks.scenarios import resume_steps as steps
+from ops_tasks.scenarios import schedules
+from ops_tasks.scenarios.heartbeat import missing, requests
+from ops_tasks.scenarios.missed import COMPLETED, NONE, REPROCESS, Request, Work, chosen, fires_by_itself, was_on, works
+from ops_tasks.scenarios.resume_facts import ALIVE, RESTART, START, UNIT, Facts, to_json
+from ops_tasks.scenarios.routine import no_findings, put_back, take, well
+from ops_tasks.scenarios.schedules import Schedule, Truth, clock
+from ops_tasks.scenarios.signs import Sign, signs
+from ops_tasks.scenarios.verify import contracts
+from ops_tasks.stack import Stack
+from ops_tasks.systems import daemon, snapshots
+from ops_tasks.systems.crew import Crew
+
+TASK = "ops.resume"
+GOING_ON = {"started", "canceling"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a person asks for: the window (epoch seconds), what to do with runs that were there, which schedules."""
+
+    since: float | None = None
+    until: float | None = None
+    reprocess: str = NONE
+    turn_on: tuple[str, ...] = ()
+    keep_off: tuple[str, ...] = ()
+
+
+def symptoms(stack: Stack, hands: Crew, truth: Truth) -> list[Sign]:
+    """Everything that is wrong with the scheduler."""
+    return signs(truth, missing(stack, hands, truth), stack.config.watch, schedules.section_of(stack))
+
+
+def check(asked: Asked, truth: Truth) -> None:
+    """Raise `UsageError` for a window or a name that cannot be meant."""
+    if asked.reprocess not in REPROCESS:
+        raise UsageError(f"--reprocess: {asked.reprocess!r} is unknown", nearest(asked.reprocess, list(REPROCESS)))
+    known = [one.name for one in truth.schedules]
+    for name in (*asked.turn_on, *asked.keep_off):
+        if name not in known:
+            raise UsageError(f"unknown schedule {name!r}", nearest(name, known))
+    if asked.since is not None and asked.since >= (asked.until or truth.now):
+        raise UsageError("--since is not before --until", "give the first moment and the last of what was missed")
+    if asked.until is not None and asked.until > truth.now:
+        raise UsageError(f"--until: {clock(asked.until)} is still to come", "leave it out: it is now")
+
+
+def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked) -> Facts:
+    """Work out what was missed, per schedule, job and partition, and what is to be done about it; reads only."""
+    check(asked, truth)
+    until = asked.until or truth.now
+    section = schedules.section_of(stack)
+    alive = truth.alive(stack.config.watch.daemon_seconds)
+    on = tuple(one.name for one in truth.schedules if not one.on and _turned_on(one, truth, asked, section.off))
+    fires: list[Work] = []
+    fill: list[Work] = []
+    tagged: list[Work] = []
+    notes: list[str] = []
+    for schedule in (one for one in truth.schedules if (one.on or one.name in on) and one.name not in asked.keep_off):
+        owed = _fires(schedule, asked, until)
+        told = requests(stack, hands, schedule, owed) if owed else []
+        found = works(schedule, told, truth.runs.get(schedule.job, ()))
+        todo = chosen(found, asked.reprocess)
+        newest = owed[-1] if schedule.name not in on and fires_by_itself(schedule, owed) else None
+        for work in todo:
+            (fires if work.fires[1] == newest and work.state == "missing" else fill).append(work)
+        told_already = {run.id for run in truth.runs.get(schedule.job, ()) if schedules.FROM in run.tags}
+        made_up = [one for one in found if one not in todo and one.partition is None and one.state == "done"]
+        tagged += [one for one in made_up if one.count > 1 and one.run not in told_already]
+        notes += [*_skipped(schedule, told), *_left(found, todo)]
+    operation = new_id()
+    return Facts(
+        operation=operation,
+        snapshot=f"pre_resume_{datetime.now(UTC):%Y%m%d}_{operation}",
+        since=min([work.fires[0] for work in (*fires, *fill, *tagged)], default=asked.since or truth.since),
+        until=until,
+        daemon=ALIVE if alive else UNIT if section.unit else RESTART if truth.processes else START,
+        hung=() if alive else tuple(process.pid for process in truth.processes),
+        on=on,
+        fires=tuple(fires),
+        works=tuple(fill),
+        tagged=tuple(tagged),
+        dead=tuple(_dead(stack, hands, truth)),
+        notes=tuple(notes),
+        refusals=tuple(_refusals(stack, hands, truth)),
+    )
+
+
+def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
+    """The plan: snapshot, a daemon that lives, the newest fires by themselves, the rest one by one, the proof."""
+    hands = crew or Crew(stack.root)
+    todo = [
+        Step(
+            "snapshot",
+            f"Take and verify the snapshot {found.snapshot}",
+            lambda run: take(stack, found.snapshot, run),
+            equivalent=f"invoke snapshot.create --name={found.snapshot}",
+        ),
+        *_living(stack, found, hands),
+        *_filling(stack, found, hands),
+        *validate(stack, found, hands),
+        Step("seal", "Note the state of every file", lambda _run: {"stamps": snapshots.stamps(stack)}),
+    ]
+    return Plan(
+        task=TASK,
+        operation=found.operation,
+        title=f"resume of {_what(found)}",
+        arguments=to_json(found),
+        steps=tuple(todo),
+        snapshot="snapshot",
+        put_back=lambda run: put_back(stack, found.snapshot, run),
+        release=lambda kill: hands.release(kill=kill),
+        effects=tuple(_effects(stack, found)),
+        notes=found.notes,
+        refusals=found.refusals,
+        stays=frozenset(step.name for step in todo if step.name.startswith(("fire ", "fill "))),
+    )
+
+
+def validate(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
+    """Every check of every run was evaluated and passed; every contract holds; every mart is within its SLA."""
+    if not found.runs:
+        return []
+    made = [Step("checks", "Every check was evaluated and passed", partial(steps.checks, stack, hands))]
+    if stack.config.contracts is not None:
+        verify = partial(well, contracts, stack)
+        made.append(
+            Step("contracts", "Verify every contract", verify, check=no_findings, equivalent="invoke verify.contracts")
+        )
+    made.append(Step("freshness", "Every mart is within its SLA", partial(steps.fresh, stack, hands)))
+    return made
+
+
+def outside(stack: Stack, found: Facts, run: Run) -> None:
+    """Undo what an operation has done outside the state set: the daemon ends, the schedules are off again."""
+    with Crew(stack.root, log=run.log, held=run.held) as hands:
+        for step in reversed(_living(stack, found, hands)):
+            if step.name in run.results and step.undo is not None:
+                step.undo(run)
+        if any(name in run.results for name in (f"on {one}" for one in found.on)):
+            steps.let_go(hands)
+
+
+def left(stack: Stack, found: Facts, source: str, empty: Sequence[date]) -> tuple[date, date] | None:
+    """The days of the gap that an ordinary load of a source does not reach, first and last of those in `empty`."""
+    horizon = stack.source(source).horizon
+    if horizon is None:
+        return None
+    first = datetime.fromtimestamp(found.since, UTC).date() - timedelta(days=1)
+    reach = (datetime.fromtimestamp(found.until, UTC) - horizon).date()
+    lost = [day for day in empty if first <= day <= reach]
+    return (min(lost), max(lost)) if lost else None
+
+
+def _turned_on(schedule: Schedule, truth: Truth, asked: Asked, off: Sequence[str]) -> bool:
+    if schedule.name in asked.keep_off:
+        return False
+    return schedule.name in asked.turn_on or was_on(schedule, truth, off)
+
+
+def _fires(schedule: Schedule, asked: Asked, until: float) -> list[float]:
+    """The fires that nobody evaluated: of the asked window, or since the schedule is known to have been on."""
+    known = [at for at in (schedule.first, schedule.started) if at is not None]
+    begun = asked.since if asked.since is not None else min(known, default=None)
+    if begun is None:
+        return []
+    if asked.reprocess == COMPLETED and asked.since is not None:
+        return [fire for fire in schedule.expected if begun <= fire <= until]
+    if asked.reprocess == NONE:
+        return [fire for fire in schedule.unticked(until) if fire >= begun]
+    return [fire for fire in schedule.expected if begun <= fire <= until]
+
+
+def _skipped(schedule: Schedule, told: Sequence[Request]) -> list[str]:
+    return [f"{schedule.name}: nothing to run for {clock(one.fire)}: {one.skipped}" for one in told if one.skipped]
+
+
+def _left(found: Sequence[Work], todo: Sequence[Work]) -> list[str]:
+    failed = [one for one in found if one.state == "failed" and one not in todo]
+    return [f"{one.name}: it was run and failed; --reprocess=failed runs it again" for one in failed]
+
+
+def _dead(stack: Stack, hands: Crew, truth: Truth) -> list[str]:
+    going = [run.id for run in truth.active if run.status in GOING_ON]
+    if not going:
+        return []
+    found: list[str] = hands.call(steps.hire(stack, hands), "gone", runs=going)
+    return found
+
+
+def _refusals(stack: Stack, hands: Crew, truth: Truth) -> list[Refusal]:
+    """A run that is going on writes to the databases: nothing is kept, and nothing filled in, beside it."""
+    dead = set(_dead(stack, hands, truth))
+    going = [run for run in truth.active if run.status in GOING_ON and run.id not in dead]
+    return [
+        Refusal(f"run {run.id[:8]} of {run.job} is going on since {clock(run.created)}", "let it end, then again")
+        for run in going
+    ]
+
+
+def _living(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
+    """What brings the scheduler to life; each is undone by a rollback."""
+    section = schedules.section_of(stack)
+    made = [
+        Step(f"dead {run[:8]}", f"Write down that run {run[:8]} is dead", partial(steps.bury, stack, run, hands))
+        for run in found.dead
+    ]
+    made += [
+        Step(
+            f"hung {pid}",
+            f"End process {pid}, a daemon that hangs",
+            partial(steps.end, pid),
+            equivalent=f"kill {pid}",
+        )
+        for pid in found.hung
+    ]
+    made += [
+        Step(
+            f"on {name}",
+            f"Turn {name} on",
+            partial(steps.switch, stack, name, hands, on=True),
+            equivalent=shlex.join(["dagster", "schedule", "start", name]),
+            undo=partial(steps.switch_off, stack, name, hands),
+        )
+        for name in found.on
+    ]
+    if found.daemon == ALIVE:
+        return made
+    words = daemon.unit_command("restart", section.unit) if section.unit else daemon.command(section.module, stack.root)
+    start = Step(
+        "daemon",
+        "Tell systemd to start the daemon" if section.unit else "Start the daemon, under a keeper",
+        partial(steps.start, stack, hands),
+        equivalent=shlex.join(words if section.unit else ["dagster-daemon", "run", *words[4:]]),
+        undo=partial(steps.stop, stack),
+    )
+    return [*made, start]
+
+
+def _filling(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
+    made = [
+        Step(
+            f"fire {work.schedule} {work.name}",
+            f"Let {work.schedule} fire {clock(work.fires[1])} by itself ({_told(work)})",
+            partial(steps.fire, stack, found, work, hands),
+        )
+        for work in found.fires
+    ]
+    made += [
+        Step(
+            f"fill {work.name}",
+            f"Run {work.job} for {_told(work)}",
+            partial(steps.fill, stack, found, work, hands),
+            equivalent=_launch(work),
+        )
+        for work in found.works
+    ]
+    if found.tagged:
+        title = "Tag the runs that came after a gap with its window"
+        made.append(Step("tags", title, partial(steps.tag, stack, found, hands)))
+    return made
+
+
+def _told(work: Work) -> str:
+    if work.partition is not None:
+        return f"partition {work.partition}"
+    first, last = (clock(fire) for fire in work.fires)
+    return first if work.count == 1 else f"{work.count} fires, {first} to {last}, once"
+
+
+def _launch(work: Work) -> str:
+    if work.partition is not None:
+        return shlex.join(["dagster", "job", "backfill", "-j", work.job, "--partitions", work.partition, "--noprompt"])
+    return shlex.join(["dagster", "job", "launch", "-j", work.job])
+
+
+def _what(found: Facts) -> str:
+    jobs = sorted({work.job for work in found.runs})
+    return ", ".join(jobs) if jobs else "the scheduler"
+
+
+def _effects(stack: Stack, found: Facts) -> list[Effect]:
+    made = [Effect(found.snapshot, "taken and verified", snapshots.set_bytes(stack))]
+    if found.daemon != ALIVE:
+        made.append(Effect("dagster daemon", "told systemd to start" if found.daemon == UNIT else "started"))
+    made += [Effect(name, "turned on") for name in found.on]
+    for job in sorted({work.job for work in found.runs}):
+        mine = [work for work in found.runs if work.job == job]
+        made.append(Effect(job, f"{len(mine)} run{'s' if len(mine) > 1 else ''}"))
+    return made

@@ -1,0 +1,180 @@
+"""Dagster's daemon as a process: found, started under a keeper of its own, told to systemd, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.systems.worker import QUIET
+
+PID, LOG = "dagster-daemon.pid", "dagster-daemon.log"
+USER = "user:"
+ENDING = 20.0
+POLL = 0.1
+FRESH = 45.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process that serves a DAGSTER_HOME; `kept` when a keeper of ours looks after it, `stopped` by a signal."""
+
+    pid: int
+    command: str
+    kept: bool
+    stopped: bool
+
+
+def folder_of(home: Path) -> Path:
+    """Where the keeper writes its pid file and its log; `home` is the stack's own folder (`.ops`)."""
+    return home / "daemon"
+
+
+def processes(dagster_home: Path) -> list[Process]:
+    """Every daemon (`dagster-daemon run`, or the one inside `dagster dev`) that works for this DAGSTER_HOME."""
+    import psutil
+
+    found: list[Process] = []
+    for process in psutil.process_iter(["pid", "cmdline", "status"]):
+        words: list[str] = process.info["cmdline"] or []
+        if not _is_daemon(words):
+            continue
+        with suppress(psutil.Error, OSError):
+            where = process.environ().get("DAGSTER_HOME", "")
+            if where and Path(where).resolve() == dagster_home:
+                kept = any("daemon_keeper" in word for parent in process.parents() for word in _words(parent))
+                stopped = process.info["status"] == psutil.STATUS_STOPPED
+                found.append(Process(process.info["pid"], " ".join(words), kept, stopped))
+    return found
+
+
+def _words(process: object) -> list[str]:
+    import psutil
+
+    try:
+        return list(process.cmdline())  # type: ignore[attr-defined]
+    except psutil.Error:
+        return []
+
+
+def _is_daemon(words: list[str]) -> bool:
+    """`dagster-daemon run`, `python -m dagster._daemon run`; a keeper has these words behind its own."""
+    if any("daemon_keeper" in word for word in words):
+        return False
+    names = [Path(word).name for word in words[:2]]
+    return ("dagster-daemon" in names or "dagster._daemon" in words[:4]) and "run" in words
+
+
+def command(module: str, root: Path) -> list[str]:
+    """The daemon over the configured code location, or over all of the stack's `workspace.yaml` when it has one."""
+    place = (
+        ["-w", str(root / "workspace.yaml")] if (root / "workspace.yaml").is_file() else ["-m", module, "-d", str(root)]
+    )
+    return [sys.executable, "-m", "dagster._daemon", "run", *place]
+
+
+def start(home: Path, root: Path, words: list[str], environment: Mapping[str, str]) -> int:
+    """Start a daemon that goes on when this process ends, under a keeper that starts it again when it dies.
+
+    Returns the keeper's pid. Raises `StepFailed` with the end of its log when it has died at once.
+    """
+    folder = folder_of(home)
+    folder.mkdir(parents=True, exist_ok=True)
+    keeper = [sys.executable, "-P", "-m", "ops_tasks.systems.daemon_keeper", str(folder), "--", *words]
+    with (folder / LOG).open("ab") as log:
+        process = subprocess.Popen(
+            keeper,
+            cwd=root,
+            env={**os.environ, **QUIET, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + ENDING
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            raise StepFailed(f"the daemon did not start: {tail(home)}", f"its log: {folder / LOG}")
+        if kept(home) == process.pid:
+            return process.pid
+        time.sleep(POLL)
+    raise StepFailed("the daemon's keeper did not answer", f"its log: {folder / LOG}")
+
+
+def kept(home: Path) -> int | None:
+    """The pid of the keeper of this stack, if one lives."""
+    import psutil
+
+    try:
+        told = json.loads((folder_of(home) / PID).read_text(encoding="utf-8"))
+        process = psutil.Process(int(told["pid"]))
+        alive = process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= float(told["at"]) + 1
+    except (OSError, ValueError, KeyError, psutil.Error):
+        return None
+    return int(told["pid"]) if alive else None
+
+
+def stop(home: Path) -> bool:
+    """End the keeper and with it the daemon; whether there was one."""
+    pid = kept(home)
+    if pid is None:
+        return False
+    end(pid)
+    (folder_of(home) / PID).unlink(missing_ok=True)
+    return True
+
+
+def end(pid: int) -> None:
+    """End a process, by force when it does not listen (a stopped one does not), and wait until it is gone."""
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        children = process.children(recursive=True)
+        process.terminate()
+        with suppress(psutil.TimeoutExpired):
+            process.wait(1.0 if process.status() == psutil.STATUS_STOPPED else ENDING)
+            return
+        for one in (process, *children):
+            with suppress(psutil.NoSuchProcess):
+                one.kill()
+        process.wait(ENDING)
+    except psutil.NoSuchProcess:
+        return
+    except psutil.Error as error:
+        raise StepFailed(f"process {pid} could not be ended: {error}", f"kill -9 {pid}") from error
+
+
+def tail(home: Path, lines: int = 3) -> str:
+    """The end of the daemon's log."""
+    try:
+        told = (folder_of(home) / LOG).read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    except OSError:
+        return "it has no log"
+    return " | ".join(told[-lines:]) or "its log is empty"
+
+
+def unit_command(verb: str, unit: str) -> list[str]:
+    """`systemctl VERB UNIT`; `user:NAME` is a unit of the account's own."""
+    scope = ["--user"] if unit.startswith(USER) else []
+    return ["systemctl", *scope, verb, unit.removeprefix(USER)]
+
+
+def tell_systemd(verb: str, unit: str) -> None:
+    """Start, stop or restart the unit that runs the daemon."""
+    words = unit_command(verb, unit)
+    if shutil.which(words[0]) is None:
+        raise UsageError("ops.dagster.unit is set, and there is no systemctl here", "leave `unit` out of ops.dagster")
+    done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=90)
+    if done.returncode:
+        raise StepFailed(
+            f"{' '.join(words)}: {done.stderr.strip() or done.stdout.strip()}", f"run it yourself: {' '.join(words)}"
+        )

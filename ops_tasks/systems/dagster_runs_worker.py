@@ -1,0 +1,232 @@
+"""What is asked of Dagster: runs, switched schedules, tags. The runs are queued, and its own daemon executes them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from contextlib import ExitStack
+from typing import Any
+
+import psutil
+from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster import __version__ as version
+from dagster._core.scheduler.instigation import InstigatorType
+from dagster._core.workspace.context import WorkspaceProcessContext
+from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
+
+from ops_tasks.errors import StepFailed
+from ops_tasks.systems.dagster_worker import ACTIVE, told
+from ops_tasks.systems.worker_main import progress
+
+OPERATION, WORK = "ops/operation", "ops/work"
+NAMESPACE = uuid.UUID("6f70735f-7461-736b-732d-726573756d65")
+POLL, LOOK, SILENT = 0.5, 10.0, 120.0
+CHECKS_PLANNED = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
+MATERIALIZATION_PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
+CHECKED = DagsterEventType.ASSET_CHECK_EVALUATION
+
+_ACTIVE = [DagsterRunStatus(status) for status in ACTIVE]
+_open = ExitStack()
+_found: dict[str, Any] = {}
+
+
+def let_go() -> None:
+    """End the code server."""
+    _open.close()
+    _found.clear()
+
+
+def switch(module: str, root: str, workspace: str | None, schedule: str, on: bool) -> bool:
+    """Turn a schedule on or off; whether that changed anything."""
+    _, repository = _location(module, root, workspace)
+    remote = repository.get_schedule(schedule)
+    instance = _instance()
+    stored = instance.get_instigator_state(remote.get_remote_origin_id(), remote.selector_id)
+    if remote.get_current_instigator_state(stored).is_running == on:
+        return False
+    if on:
+        instance.start_schedule(remote)
+    else:
+        instance.stop_schedule(remote.get_remote_origin_id(), remote.selector_id, remote)
+    return True
+
+
+def submit(
+    module: str,
+    root: str,
+    workspace: str | None,
+    job: str,
+    config: dict[str, Any],
+    tags: dict[str, str],
+) -> dict[str, Any]:
+    """Queue one run, unless one of the same operation and work (by `tags`) is there that has not failed; returns it.
+
+    A run's id is made of operation, work and attempt, so that a process that died in between makes none twice.
+    """
+    instance: Any = _instance()
+    wanted = {key: tags[key] for key in (OPERATION, WORK)}
+    there = [told(record) for record in instance.get_run_records(RunsFilter(tags=wanted))]
+    for one in there:
+        if one["status"] == "success" or one["status"].upper() in ACTIVE:
+            if one["status"] == "not_started":  # the process died between making it and queueing it
+                instance.submit_run(one["id"], _workspace(module, root, workspace))
+            return one
+    location, repository = _location(module, root, workspace)
+    if not repository.has_job(job):
+        raise StepFailed(f"dagster has no job {job!r} any more", "invoke ops.resume plans anew")
+    remote = repository.get_full_job(job)
+    plan = location.get_execution_plan(remote, config, step_keys_to_execute=None, known_state=None)
+    run = instance.create_run(
+        job_name=job,
+        run_id=str(uuid.uuid5(NAMESPACE, "/".join([*wanted.values(), str(len(there))]))),
+        run_config=config,
+        resolved_op_selection=remote.resolved_op_selection,
+        step_keys_to_execute=None,
+        op_selection=remote.op_selection,
+        status=DagsterRunStatus.NOT_STARTED,
+        root_run_id=None,
+        parent_run_id=None,
+        tags={**remote.run_tags, **tags},
+        job_snapshot=remote.job_snapshot,
+        execution_plan_snapshot=plan.execution_plan_snapshot,
+        parent_job_snapshot=remote.parent_job_snapshot,
+        remote_job_origin=remote.get_remote_origin(),
+        job_code_origin=remote.get_python_origin(),
+        asset_selection=None,
+        asset_check_selection=None,
+        asset_graph=repository.asset_graph,
+    )
+    instance.submit_run(run.run_id, _workspace(module, root, workspace))
+    return _run(run.run_id)
+
+
+def wait(run: str) -> dict[str, Any]:
+    """Wait until a run has ended, and return it; `StepFailed` when the daemon that should execute it falls silent."""
+    instance, looked, before = _instance(), time.monotonic(), ""
+    while True:
+        found = _run(run)
+        if found["status"].upper() not in ACTIVE:
+            return found
+        if found["status"] != before:
+            before = found["status"]
+            progress(f"run {run[:8]} of {found['job']}: {before}")
+        if time.monotonic() - looked > LOOK:
+            looked = time.monotonic()
+            heard = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
+            if not heard or time.time() - max(heard) > SILENT:
+                raise StepFailed(f"run {run[:8]} is {before}, and the daemon is silent", "look into the daemon's log")
+        time.sleep(POLL)
+
+
+def quiet() -> None:
+    """Wait until no run is queued or going on: DuckDB takes one writer, and schedules that catch up fire together."""
+    while active := [told(record) for record in _instance().get_run_records(RunsFilter(statuses=_ACTIVE))]:
+        wait(active[-1]["id"])
+
+
+def ticked(schedule: str, fire: float) -> dict[str, Any]:
+    """What has become of one fire (epoch seconds): `status` of its tick, or None while there is none, and its `run`."""
+    instance = _instance()
+    states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
+    for state in (one for one in states if one.instigator_name == schedule):
+        ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, after=fire - 1, before=fire + 1)
+        for tick in ticks:
+            run = next(iter(tick.run_ids or ()), None)
+            return {"status": tick.status.value.lower(), "run": run, "why": tick.skip_reason or ""}
+    return {"status": None, "run": None, "why": ""}
+
+
+def tag(run: str, tags: dict[str, str]) -> None:
+    """Add tags to a run."""
+    _instance().add_run_tags(run, tags)
+
+
+def evaluations(run: str) -> dict[str, Any]:
+    """Checks of a run: `planned` and `passed` names, `failed` (name -> why); and `assets` that it was to make."""
+    planned = [_name(one.asset_check_key) for one in _events(run, CHECKS_PLANNED)]
+    passed: list[str] = []
+    failed: dict[str, str] = {}
+    for found in _events(run, CHECKED):
+        name = _name(found.asset_check_key)
+        if found.passed:
+            passed.append(name)
+        else:
+            failed[name] = found.description or "it failed"
+    assets = [one.asset_key.to_user_string() for one in _events(run, MATERIALIZATION_PLANNED)]
+    return {"planned": sorted(planned), "passed": sorted(passed), "failed": failed, "assets": sorted(assets)}
+
+
+def gone(runs: list[str]) -> list[str]:
+    """Those of the runs that say they are going on, and whose process is not there any more (on this machine)."""
+    found: list[str] = []
+    for run in runs:
+        told_pids = [entry.message for entry in _instance().all_logs(run) if "(pid: " in entry.message]
+        pids = [_pid(message) for message in told_pids]
+        if pids and not psutil.pid_exists(pids[-1]):
+            found.append(run)
+    return found
+
+
+def fail(run: str, why: str) -> None:
+    """Write down that a run has failed whose process is gone."""
+    instance = _instance()
+    found = instance.get_run_by_id(run)
+    if found is None:
+        raise StepFailed(f"run {run} is not there any more")
+    instance.report_run_failed(found, why)
+
+
+def _events(run: str, kind: DagsterEventType) -> list[Any]:
+    entries: list[Any] = list(_instance().all_logs(run, of_type=kind))
+    return [entry.dagster_event.event_specific_data for entry in entries]
+
+
+def _pid(message: str) -> int:
+    """Dagster (1.13) says so in words: `Started process for run (pid: 4711).`"""
+    return int(message.rpartition("(pid: ")[2].partition(")")[0])
+
+
+def _name(key: Any) -> str:
+    return f"{key.asset_key.to_user_string()}:{key.name}"
+
+
+def _run(run: str) -> dict[str, Any]:
+    records = _instance().get_run_records(RunsFilter(run_ids=[run]))
+    if not records:
+        raise StepFailed(f"run {run} is not there any more", "invoke ops.resume plans anew")
+    return told(records[0])
+
+
+def _instance() -> DagsterInstance:
+    if "instance" not in _found:
+        _found["instance"] = _open.enter_context(DagsterInstance.get())
+    return _found["instance"]
+
+
+def _workspace(module: str, root: str, workspace: str | None) -> Any:
+    if "context" not in _found:
+        progress("starting a code server")
+        target = WorkspaceFileTarget([workspace]) if workspace else ModuleTarget(module, None, root, None)
+        process = WorkspaceProcessContext(
+            instance=_instance(),
+            workspace_load_target=target,
+            version=version,
+            read_only=False,
+            code_server_log_level="WARNING",
+        )
+        _found["context"] = _open.enter_context(process).create_request_context()
+    return _found["context"]
+
+
+def _location(module: str, root: str, workspace: str | None) -> tuple[Any, Any]:
+    """The code location that declares the stack's schedules, and its repository."""
+    context = _workspace(module, root, workspace)
+    for name in context.code_location_names:
+        if not context.has_code_location(name):
+            error = context.get_code_location_error(name)
+            raise StepFailed(f"dagster cannot load {name}: {error.message.strip().splitlines()[-1] if error else ''}")
+        location = context.get_code_location(name)
+        origin = getattr(location.origin, "loadable_target_origin", None)
+        if len(context.code_location_names) == 1 or getattr(origin, "module_name", None) == module:
+            return location, next(iter(location.get_repositories().values()))
+    raise StepFailed(f"no code location of {workspace} loads {module}", "say in ops.dagster.module which one is meant")
