@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 
-from ops_tasks.errors import Refused
+from ops_tasks.errors import OpsError, Refused
 from ops_tasks.namespaces import prevention, recovery, restating, restoring, resuming
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
@@ -152,6 +153,7 @@ def rollback(
     Example: invoke ops.rollback 3f9c2a
     """
     from ops_tasks.scenarios import undo
+    from ops_tasks.systems.pings import pinger
 
     found = find(stack)
     record = read(found.home, operation)
@@ -177,9 +179,16 @@ def rollback(
         return Document("ops.rollback", "ok", operation, more=more)
     if not agree(terminal, "Roll back?", yes=yes, command=f"invoke ops.rollback {operation}"):
         return Document("ops.rollback", "refused", operation, findings=[{"reason": "not confirmed", "way_out": ""}])
+    ping = pinger(found, "ops.rollback", operation=True)
     with lock.held(found.home, "ops.rollback", operation) as descriptor:
         refuse_changed(found, record)
-        evidence = undo.undo(found, record, planned, lambda text: terminal.step("progress", text, None), (descriptor,))
+        ping.start()
+        try:
+            evidence = undo.undo(found, record, planned, partial(_progress, terminal), (descriptor,))
+        except OpsError as error:
+            ping.end(error.exit_code, error.reason)
+            raise
+    ping.end(0, f"{planned.title} ({operation}): rolled back")
     if "files" in evidence:
         theirs: list[str] = evidence.get("theirs", [])
         catalogs = ", every catalog holds what it held" if found.remote else ""
@@ -190,6 +199,10 @@ def rollback(
     else:
         terminal.show("[green]✓[/green] nothing had been changed; the operation is closed")
     return Document("ops.rollback", "ok", operation, more=more | {"evidence": evidence})
+
+
+def _progress(terminal: Terminal, text: str) -> None:
+    terminal.step("progress", text, None)
 
 
 @ops_task("history", public="ops.history")

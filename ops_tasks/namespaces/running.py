@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ops_tasks.errors import UsageError
 from ops_tasks.operation.journal import Journal, Record, operations
-from ops_tasks.report.document import Document
+from ops_tasks.report.document import EXITS, Document
 from ops_tasks.report.terminal import Terminal, escape
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ def run_plan(
 ) -> Document:
     """Run a plan under the lock and tell how it ended."""
     from ops_tasks.operation.runner import run
+    from ops_tasks.systems.pings import pinger
     from ops_tasks.systems.secrets import redact, survives
 
     if not survives(plan.arguments):
@@ -37,8 +38,12 @@ def run_plan(
     folder = operations(stack.home) / plan.operation
     done = record.results if record is not None else None
     terminal.show()
-    outcome = run(plan, Journal(folder, redact), say=terminal.step, done=done, held=(descriptor,))
     task = plan.task if record is None else "ops.retry"
+    ping = pinger(stack, task, operation=True)
+    ping.start()
+    outcome = run(plan, Journal(folder, redact), say=terminal.step, done=done, held=(descriptor,))
+    code = EXITS[STATUS[outcome.status]]
+    ping.end(code, f"{plan.title} ({plan.operation}): {outcome.status} {outcome.reason}".strip())
     told = steps(plan, None, outcome)
     if outcome.status == "succeeded":
         changes = _changes(stack, plan, terminal)

@@ -15,6 +15,8 @@ from invoke.context import Context
 from ops_tasks.errors import OpsError, Refused, UsageError
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import refuse_unfinished
+from ops_tasks.namespaces.watch_disk import PROM, disk
+from ops_tasks.namespaces.watch_heartbeat import heartbeat
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, confirm, escape, size
 from ops_tasks.stack import BACKEND, find
@@ -53,7 +55,6 @@ def snapshot(
     Example: invoke watch.snapshot --min-minutes=50
     """
     from ops_tasks.durations import told
-    from ops_tasks.operation import lock
     from ops_tasks.scenarios import watching
 
     age = watching.minutes(min_minutes) if min_minutes else None
@@ -61,11 +62,34 @@ def snapshot(
     if age and (young := watching.fresh(found, age, now)):
         terminal.show(f"{escape(young.name)} is {told(now - young.created_at)} old: nothing to do")
         return Document(SNAPSHOT, "ok", more={"name": None, "fresh": young.name})
+    return take(found, terminal) if not plan else plan_only(found, now, terminal)
+
+
+def take(found: Stack, terminal: Terminal) -> Document:
+    """Take a snapshot and forget old ones, between two pings."""
+    from ops_tasks.namespaces.watched import pinged
+    from ops_tasks.systems.pings import pinger
+
+    return pinged(pinger(found, SNAPSHOT), lambda: _take(found, terminal))
+
+
+def plan_only(found: Stack, now: datetime, terminal: Terminal) -> Document:
+    """Show what `take` would do."""
+    from ops_tasks.operation import lock
+    from ops_tasks.scenarios import watching
+
+    lock.refuse_running(found.home)
+    refuse_unfinished(found)
+    return _plan(found, watching.name_at(found, now), terminal)
+
+
+def _take(found: Stack, terminal: Terminal) -> Document:
+    from ops_tasks.operation import lock
+    from ops_tasks.scenarios import watching
+
     # Who has a database open is asked by the copying: readers, a dashboard for one, may stay.
     lock.refuse_running(found.home)
     refuse_unfinished(found)
-    if plan:
-        return _plan(found, watching.name_at(found, now), terminal)
     with lock.held(found.home, SNAPSHOT, "-") as descriptor:
         refuse_unfinished(found)
         name = watching.name_at(found, datetime.now(UTC))
@@ -161,8 +185,9 @@ def units(
         raise UsageError("--user and --system exclude each other", "leave one of them out")
     if format not in (scenario.SYSTEMD, scenario.CRON):
         raise UsageError(f"--format: {format!r} is unknown", "systemd or cron")
-    watches = _watches(only, every)
-    where = _place(find(stack), system=system)
+    found = find(stack)
+    watches = _watches(found, only, every)
+    where = _place(found, system=system)
     texts = _texts(where, watches, every, format)
     if write:
         files = {Path(write).expanduser().absolute() / name: text for name, text in texts.items()}
@@ -172,13 +197,13 @@ def units(
     return Document(UNITS, "ok", more={"files": texts, "written": []})
 
 
-def _watches(only: str, every: str) -> list[Watch]:
+def _watches(stack: Stack, only: str, every: str) -> list[Watch]:
     from ops_tasks.errors import nearest
-    from ops_tasks.scenarios.watching import WATCHES
+    from ops_tasks.scenarios import watching
 
-    chosen = [watch for watch in WATCHES if only in ("", watch.name)]
+    chosen = [watch for watch in watching.of(stack) if only in ("", watch.name)]
     if not chosen:
-        raise UsageError(f"--only: no watch {only!r}", nearest(only, [watch.name for watch in WATCHES]))
+        raise UsageError(f"--only: no watch {only!r}", nearest(only, [watch.name for watch in watching.of(stack)]))
     if every and len(chosen) > 1:
         raise UsageError("--every is for one watch", f"--only=NAME: {', '.join(watch.name for watch in chosen)}")
     return chosen
@@ -243,4 +268,19 @@ def _known(where: Place, files: Iterable[Path]) -> Path:
     return (Path(config) if Path(config).is_absolute() else Path.home() / ".config") / "systemd" / "user"
 
 
-ns = Collection("watch", snapshot, units)
+@ops_task("once", public="watch.once", help={"prom": PROM, "yes": "Taken, as everywhere; there is no question."})
+def once(
+    _context: Context, prom: str = "", plan: bool = False, yes: bool = False, stack: str = "", *, terminal: Terminal
+) -> Document:
+    """Run every watch of the stack once: heartbeat, disk, and a snapshot when there is none younger than 50 minutes.
+
+    One that fails keeps no other from running. Exit 1 when any has found something; when one could not run, its code.
+
+    Example: invoke watch.once
+    """
+    from ops_tasks.namespaces.watch_once import run_all
+
+    return run_all(find(stack), terminal, prom=prom, plan=plan)
+
+
+ns = Collection("watch", snapshot, units, heartbeat, disk, once)

@@ -32,6 +32,11 @@ class Terminal:
         self._title = ""
 
     @property
+    def place(self) -> str:
+        """What is added to commands."""
+        return self._place
+
+    @property
     def console(self) -> Console:
         """The rich console, made when first needed."""
         if self._made is None:

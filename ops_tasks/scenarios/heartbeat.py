@@ -28,11 +28,12 @@ WATCHED = {"daemon", "missed", "paused", "tick", "late"}
 Say = Callable[[str], None]
 
 
-def judge(stack: Stack, say: Say) -> Verdict:
-    """Look at Dagster's storage, at its web server, and at the clock."""
+def judge(stack: Stack, say: Say, *, note: bool = True) -> Verdict:
+    """Look at Dagster's storage, at its web server, at the clock; `note` keeps what the code declares for an hour."""
     with Crew(stack.root, limit=LIMIT + SECOND_LOOK) as hands:
-        truth = schedules.read(stack, hands, code=_code(stack, hands))
-        truth = _look_again(stack, hands, truth, say)
+        code = _code(stack, hands, note=note)
+        truth = schedules.read(stack, hands, code=code)
+        truth = _look_again(stack, hands, truth, code, say)
         owed = missing(stack, hands, truth)
     section = schedules.section_of(stack)
     found = [sign for sign in signs(truth, owed, stack.config.watch, section) if sign.cause in WATCHED]
@@ -87,7 +88,7 @@ def web_server(address: str) -> tuple[str | None, str]:
     return (None, version) if version else (f"{place} is no Dagster web server", "")
 
 
-def _look_again(stack: Stack, hands: Crew, truth: Truth, say: Say) -> Truth:
+def _look_again(stack: Stack, hands: Crew, truth: Truth, code: Mapping[str, Any], say: Say) -> Truth:
     """A daemon that is quiet, and not yet silent, gets until the limit: a watch that runs every minute would find a
     death up to a minute late otherwise, or would have to cry at a shorter silence."""
     limit = stack.config.watch.daemon_seconds
@@ -101,14 +102,14 @@ def _look_again(stack: Stack, hands: Crew, truth: Truth, say: Say) -> Truth:
         beats = hands.call(schedules.hire(stack, hands), "beats")
         if all(beats[name] is not None and beats[name] != truth.beats.get(name) for name in _quiet(truth, limit)):
             break
-    return schedules.read(stack, hands, code=_code(stack, hands))
+    return schedules.read(stack, hands, code=code)
 
 
 def _quiet(truth: Truth, limit: float) -> list[str]:
     return [name for name, beat in truth.beats.items() if beat is not None and truth.now - beat > limit - SECOND_LOOK]
 
 
-def _code(stack: Stack, hands: Crew) -> Mapping[str, Any]:
+def _code(stack: Stack, hands: Crew, *, note: bool) -> Mapping[str, Any]:
     """What the code declares, as it was imported within the last hour: the import costs more than all the rest."""
     file = stack.home / "watch" / CODE
     section = schedules.section_of(stack)
@@ -119,7 +120,8 @@ def _code(stack: Stack, hands: Crew) -> Mapping[str, Any]:
     found: Mapping[str, Any] = hands.call(
         schedules.hire(stack, hands), "code", module=section.module, folder=str(stack.root)
     )
-    _keep(file, {"module": section.module, "at": time.time(), "code": found})
+    if note:
+        _keep(file, {"module": section.module, "at": time.time(), "code": found})
     return found
 
 

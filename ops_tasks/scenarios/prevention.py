@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -41,7 +42,7 @@ HOOKS = (
     ),
     Hook("ops-restate-guard", "no restatement outside of the guard", "ops-restate-guard", {"types": ["text"]}),
 )
-WORKS, BROKEN, MISSING, GAP = "works", "does not work", "not installed", "gap"
+WORKS, BROKEN, MISSING = "works", "does not work", "not installed"
 INSTALLED = "installed"
 FINE = (WORKS, INSTALLED)
 INSTALL = "invoke ops.prevention --install"
@@ -49,6 +50,7 @@ ADD = "pre-commit install"
 BLOWN, BACKFILL, PITR, PAUSED = "blown DuckDB file", "partial backfill", "point in time", "paused schedule"
 CONTRACT = "dataset: shop/main/orders\ncolumns:\n  - name: id\n    data_type: integer\n"
 SECONDS = 300
+DISK_SECONDS, HEARTBEAT_SECONDS = 3 * 3600.0, 300.0
 SENSOR = "freshness_violation_sensor"
 # How long a code location may take to be imported, and by how much a tick of a busy daemon may be late.
 SENSOR_SECONDS, TICK_GRACE = 60.0, 300
@@ -81,9 +83,7 @@ def rows(top: Path, stack: Stack | None, why_none: str = "") -> Iterator[Row]:
     hooks = precommit.configured(top)
     places = contract_folders(top, stack, hooks)
     yield _hook(top, hooks, BLOWN, "a database or a huge file is committed", HOOKS[0], _large)
-    yield Row(
-        BLOWN, "the disk fills up", "an alarm on free space", GAP, "nothing watches the disk", "watch df yourself"
-    )
+    yield _watching(stack, why_none, BLOWN, "the disk fills up", "disk", DISK_SECONDS)
     yield _hook(top, hooks, BACKFILL, "a contract change drops rows silently", HOOKS[1], _breaking(places))
     yield _in_ci(top)
     yield _hook(top, hooks, BACKFILL, "a script restates without a snapshot", HOOKS[3], _restating)
@@ -92,10 +92,22 @@ def rows(top: Path, stack: Stack | None, why_none: str = "") -> Iterator[Row]:
     yield _guarded(stack, why_none)
     yield _snapshot(stack, why_none)
     yield _freshness(stack, why_none)
-    nobody = "nothing in this suite watches the daemon from outside"
-    yield Row(
-        PAUSED, "the Dagster daemon is dead", "a heartbeat from outside", GAP, nobody, "watch its process yourself"
-    )
+    yield _watching(stack, why_none, PAUSED, "the Dagster daemon is dead", "heartbeat", HEARTBEAT_SECONDS)
+
+
+def _watching(stack: Stack | None, why_none: str, scenario: str, cause: str, name: str, seconds: float) -> Row:
+    """A watch works when it runs: it leaves a note of every run, and one that nothing runs any more is told by that."""
+    check = f"invoke watch.{name}"
+    if stack is None:
+        return Row(scenario, cause, check, MISSING, why_none, "")
+    units = f"invoke watch.units --only={name} --write=~/.config/systemd/user"
+    try:
+        age = time.time() - (stack.home / "watch" / f"{name}.json").stat().st_mtime
+    except OSError:
+        return Row(scenario, cause, check, MISSING, "it has never run here", units)
+    if age > seconds:
+        return Row(scenario, cause, check, BROKEN, f"it ran last {age / 3600:,.1f} h ago", units)
+    return Row(scenario, cause, check, WORKS, f"it ran {age / 60:,.0f} min ago", "")
 
 
 def _hook(

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 from ops_tasks.operation.journal import unfinished
 from ops_tasks.scenarios import backfill_diagnosis as window_diagnosis
+from ops_tasks.scenarios import disk as watch_disk
 from ops_tasks.scenarios import heartbeat, schedules
 from ops_tasks.scenarios.drills import last_drill
 from ops_tasks.scenarios.file_health import LOCK, VERSION, FileHealth
@@ -23,7 +24,7 @@ from ops_tasks.systems import snapshots
 from ops_tasks.systems.crew import Crew
 
 FEW_INODES = 1000
-REBUILD_ROOM = 2
+FAR = 365.0
 SLACK = timedelta(seconds=1)
 
 
@@ -51,9 +52,8 @@ def operations(stack: Stack) -> Line:
 def disk(stack: Stack) -> Line:
     """Room for what a recovery would need: a snapshot, a rebuild, a checkpoint of the largest file."""
     usage = shutil.disk_usage(stack.root)
-    whole = snapshots.set_bytes(stack)
-    largest = max((path.stat().st_size for path in stack.duckdb_files if path.is_file()), default=0)
-    needs = {"a snapshot": whole, "a rebuild": REBUILD_ROOM * whole, "a checkpoint": largest}
+    needs = watch_disk.needs(stack)
+    whole = needs["a snapshot"]
     inodes = os.statvfs(stack.root).f_favail
     short = [f"{what} needs {_mb(need)}" for what, need in needs.items() if need > usage.free]
     symptoms: list[Symptom] = []
@@ -62,7 +62,7 @@ def disk(stack: Stack) -> Line:
         symptoms.append(Symptom("disk-full", str(stack.root), f"{_mb(usage.free)} free, {', '.join(short)}", way_out))
     if inodes < FEW_INODES:
         symptoms.append(Symptom("disk-full", str(stack.root), f"{inodes} inodes left", "remove small files"))
-    notes = [forecast] if (forecast := _forecast(stack, usage.free, whole)) else []
+    notes = [forecast] if (forecast := _coming(stack) or _forecast(stack, usage.free, whole)) else []
     said = f"{_mb(usage.free)} of {_mb(usage.total)} free, a snapshot needs {_mb(whole)}, {inodes:,} inodes"
     return Line("disk", said, tuple(symptoms), tuple(notes))
 
@@ -243,6 +243,14 @@ def _way_out(file: FileHealth, cause: str, *, remote: bool) -> str:
     if remote:  # of the set only SQLMesh's state is a file there
         return "invoke ops.restore --only=state --snapshot=NAME (snapshot.list shows them)"
     return "invoke ops.rebuild"
+
+
+def _coming(stack: Stack) -> str:
+    """Days until the disk is full, where `watch.disk` has looked for a day."""
+    now, history = datetime.now(UTC).timestamp(), watch_disk.read(stack.home)
+    found = {disk: watch_disk.days_to_full(history, disk, now) for disk in {one.disk for one in history}}
+    soon = {disk: days for disk, days in found.items() if days is not None and days < FAR}
+    return ", ".join(f"{disk} is full in {days:,.0f} days" for disk, days in sorted(soon.items()))
 
 
 def _forecast(stack: Stack, free: int, need: int) -> str:

@@ -32,7 +32,16 @@ class Watch:
     description: str
 
 
-WATCHES = (Watch("snapshot", "watch.snapshot", "1h", "Snapshot"),)
+WATCHES = (
+    Watch("snapshot", "watch.snapshot", "1h", "Snapshot"),
+    Watch("heartbeat", "watch.heartbeat", "1m", "Heartbeat of the scheduler"),
+    Watch("disk", "watch.disk", "1h", "Room on the disk"),
+)
+
+
+def of(stack: Stack) -> list[Watch]:
+    """The watches that a stack can have: without Dagster there is no heartbeat."""
+    return [watch for watch in WATCHES if watch.name != "heartbeat" or stack.config.dagster is not None]
 
 
 def minutes(text: str) -> timedelta:

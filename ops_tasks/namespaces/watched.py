@@ -1,0 +1,115 @@
+"""Around every watch: the pings, what people and machines are told, and the exit code."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from ops_tasks.errors import OpsError
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape
+
+if TYPE_CHECKING:
+    from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
+    from ops_tasks.stack import Stack
+    from ops_tasks.systems.pings import Pinger
+
+Judge = Callable[["Stack", Callable[[str], None]], "Verdict"]
+
+
+def watched(
+    stack: Stack, name: str, terminal: Terminal, judge: Judge, *, prom: str = "", plan: bool = False
+) -> Document:
+    """Run the judge of a watch; ping before and after, tell people and Prometheus; exit 1 when it finds something.
+
+    With `plan` nobody is told anything: the watch only looks.
+    """
+    from ops_tasks.systems import notify, textfile
+    from ops_tasks.systems.pings import pinger
+
+    task = f"watch.{name}"
+    file = textfile.target(prom, name) if prom else None
+    ping = pinger(stack, task)
+    if plan:
+        return _document(task, _shown(judge(stack, terminal.show), terminal))
+    ping.start()
+    try:
+        verdict = _shown(judge(stack, lambda text: terminal.step("progress", text, None)), terminal)
+    except BaseException as error:
+        code, reason = _died(error)
+        ping.end(code, reason)
+        if file is not None:
+            textfile.write(file, _health(name, well=False))
+        _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), [reason], reason))
+        raise
+    told = "\n".join([*verdict.said, *(line(finding) for finding in verdict.findings)])
+    if file is not None:
+        textfile.write(file, [*_health(name, well=not verdict.findings), *verdict.gauges])
+    about = sorted({finding.object for finding in verdict.findings})
+    _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), about, told))
+    document = _document(task, verdict)
+    ping.end(document.code, told)
+    return document
+
+
+def pinged(ping: Pinger, body: Callable[[], Document]) -> Document:
+    """Run something between two pings; what it says, or dies of, is the body of the second."""
+    ping.start()
+    try:
+        document = body()
+    except BaseException as error:
+        ping.end(*_died(error))
+        raise
+    ping.end(document.code, "\n".join(str(one.get("reason", one)) for one in document.findings) or document.status)
+    return document
+
+
+def _died(error: BaseException) -> tuple[int, str]:
+    if isinstance(error, OpsError):
+        return error.exit_code, error.reason
+    return 1, f"{type(error).__name__}: {error}"
+
+
+def line(finding: Finding) -> str:
+    """A finding in one line."""
+    return f"{finding.object}: {finding.reason}" + (f" → {finding.way_out}" if finding.way_out else "")
+
+
+def _shown(verdict: Verdict, terminal: Terminal) -> Verdict:
+    for text in verdict.said:
+        terminal.show(f"[green]✓[/green] {escape(text)}")
+    # On standard error: of what cron runs nobody sees anything else.
+    loud = Terminal(json=True, place=terminal.place)
+    for finding in verdict.findings:
+        loud.show(f"[red]✗[/red] {escape(f'{finding.object}: {finding.reason}')}")
+        if finding.way_out:
+            loud.show(f"  → {escape(finding.way_out)}")
+    return verdict
+
+
+def _document(task: str, verdict: Verdict) -> Document:
+    findings = [asdict(finding) for finding in verdict.findings]
+    more = {"gauges": [asdict(gauge) for gauge in verdict.gauges], "said": list(verdict.said), **verdict.more}
+    return Document(task, "findings" if findings else "ok", findings=findings, more=more)
+
+
+def _health(name: str, *, well: bool) -> list[Gauge]:
+    from ops_tasks.scenarios.verdict import Gauge
+
+    label = {"watch": name}
+    return [
+        Gauge("ops_watch_healthy", "Whether a watch has found nothing", float(well), label),
+        Gauge("ops_watch_last_run_timestamp_seconds", "When a watch ran last", time.time(), label),
+    ]
+
+
+def _title(stack: Stack, task: str) -> str:
+    return f"{task} of {stack.file.parent.name} on {os.uname().nodename}"
+
+
+def _complain(why: str | None) -> None:
+    if why:
+        Terminal(json=True).show(f"[yellow]![/yellow] {escape(why)}")

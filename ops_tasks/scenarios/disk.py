@@ -1,0 +1,201 @@
+"""The watch over the disk: room for the next snapshot and a rebuild, inodes, and days until it is full."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import median
+
+from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
+from ops_tasks.stack import Stack
+from ops_tasks.systems import snapshots
+
+HISTORY = "disk.jsonl"
+DAY = 86400.0
+WINDOW, LEAST = 14 * DAY, DAY
+KEPT, HOURLY_AFTER = 90 * DAY, DAY
+MOST_POINTS = 200
+REBUILD_ROOM = 2
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One measurement of one file system: `at` epoch seconds, `disk` its mount point, free bytes and free inodes."""
+
+    at: float
+    disk: str
+    free: int
+    inodes: int
+
+
+@dataclass(frozen=True)
+class Place:
+    """A file system that the stack uses: where it is mounted, what for, and what is free; `inodes` None: no limit."""
+
+    disk: str
+    uses: tuple[str, ...]
+    total: int
+    free: int
+    inodes: int | None
+
+
+def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Verdict:
+    """Measure every file system of the stack, remember it, and compare with what is needed and what is coming."""
+    now = time.time()
+    found = places(stack)
+    history = read(stack.home)
+    fresh = [Sample(now, one.disk, one.free, -1 if one.inodes is None else one.inodes) for one in found]
+    if note:
+        write(stack.home, thinned([*history, *fresh], now))
+    findings: list[Finding] = []
+    said: list[str] = []
+    gauges: list[Gauge] = []
+    for one in found:
+        left = days_to_full([*history, *fresh], one.disk, now)
+        wanted = needs(stack) if "databases" in one.uses else {}
+        found_here = _short(one, wanted, left, stack)
+        findings += found_here
+        gauges += _gauges(one, left)
+        if not found_here:
+            said.append(
+                f"{one.disk} ({', '.join(one.uses)}): {_mb(one.free)} of {_mb(one.total)} free, {_coming(left)}"
+            )
+    return Verdict("disk", tuple(said), tuple(findings), tuple(gauges), {"places": [asdict(one) for one in found]})
+
+
+def places(stack: Stack) -> list[Place]:
+    """Every file system that the stack uses, in the order of its paths."""
+    used: dict[int, tuple[Path, list[str]]] = {}
+    wanted = [(path, "databases") for path in stack.duckdb_files]
+    wanted += [(stack.home, "snapshots"), *((folder, "dlt") for folder in stack.folders)]
+    if stack.config.dagster is not None:
+        wanted.append((stack.root / stack.config.dagster.home, "dagster"))
+    wanted.append((Path(tempfile.gettempdir()), "temporary files"))
+    for path, what in wanted:
+        there = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
+        _, uses = used.setdefault(there.stat().st_dev, (_mount(there), []))
+        if what not in uses:
+            uses.append(what)
+    return [_place(mount, tuple(uses)) for mount, uses in used.values()]
+
+
+def needs(stack: Stack) -> dict[str, int]:
+    """Bytes that the next operations need where the databases are: snapshot, rebuild, checkpoint of the largest."""
+    whole = snapshots.set_bytes(stack)
+    largest = max((path.stat().st_size for path in stack.duckdb_files if path.is_file()), default=0)
+    return {"a snapshot": whole, "a rebuild": REBUILD_ROOM * whole, "a checkpoint": largest}
+
+
+def days_to_full(history: Sequence[Sample], disk: str, now: float) -> float | None:
+    """Days until nothing is free, by the median slope of every two samples of two weeks (Theil and Sen); None: unknown.
+
+    A clean-up in between moves few of the slopes. It is infinite while the disk does not get fuller, and unknown before
+    there is a day of history.
+    """
+    mine = sorted((one for one in history if one.disk == disk and 0 <= now - one.at <= WINDOW), key=lambda one: one.at)
+    if len(mine) < 3 or mine[-1].at - mine[0].at < LEAST:
+        return None
+    points = mine[:: max(1, len(mine) // MOST_POINTS)]
+    slopes = [
+        (later.free - earlier.free) / (later.at - earlier.at)
+        for number, earlier in enumerate(points)
+        for later in points[number + 1 :]
+        if later.at > earlier.at
+    ]
+    slope = median(slopes) if slopes else 0.0
+    return float("inf") if slope >= 0 else mine[-1].free / -slope / DAY
+
+
+def thinned(history: Sequence[Sample], now: float) -> list[Sample]:
+    """The samples of 90 days: every one of the last day, before that the first of each hour."""
+    kept: list[Sample] = []
+    hours: set[tuple[str, int]] = set()
+    for one in sorted(history, key=lambda sample: sample.at):
+        hour = (one.disk, int(one.at // 3600))
+        if now - one.at > KEPT or one.at > now + DAY or (now - one.at > HOURLY_AFTER and hour in hours):
+            continue
+        hours.add(hour)
+        kept.append(one)
+    return kept
+
+
+def read(home: Path) -> list[Sample]:
+    """The history; lines that a crash has torn are left out."""
+    try:
+        lines = (home / "watch" / HISTORY).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return []
+    found: list[Sample] = []
+    for text in lines:
+        try:
+            found.append(Sample(**json.loads(text)))
+        except (ValueError, TypeError):
+            continue
+    return found
+
+
+def write(home: Path, history: Sequence[Sample]) -> None:
+    """Replace the history, whole or not at all; on a full disk the old one stays."""
+    file = home / "watch" / HISTORY
+    fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh.write_text("".join(json.dumps(asdict(one)) + "\n" for one in history), encoding="utf-8")
+        fresh.rename(file)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+
+
+def _mount(path: Path) -> Path:
+    path = path.resolve()
+    return next(one for one in (path, *path.parents) if one.is_mount())
+
+
+def _place(mount: Path, uses: tuple[str, ...]) -> Place:
+    usage, told = shutil.disk_usage(mount), os.statvfs(mount)
+    return Place(str(mount), uses, usage.total, usage.free, told.f_favail if told.f_files else None)
+
+
+def _short(one: Place, wanted: dict[str, int], left: float | None, stack: Stack) -> list[Finding]:
+    limits = stack.config.watch.disk
+    found: list[Finding] = []
+    if short := [f"{what} needs {_mb(need)}" for what, need in wanted.items() if need > one.free]:
+        what = f"{_mb(one.free)} free, {', '.join(short)}"
+        found.append(Finding(one.disk, what, "invoke snapshot.prune --keep-last=1"))
+    elif one.free == 0:
+        found.append(Finding(one.disk, f"full ({', '.join(one.uses)})", "free some space"))
+    if one.inodes is not None and one.inodes < limits.inodes:
+        found.append(Finding(one.disk, f"{one.inodes:,} inodes left", "remove small files"))
+    if left is not None and left < limits.days:
+        what = f"full in {left:.1f} days, by what it lost in the last two weeks"
+        found.append(Finding(one.disk, what, "invoke snapshot.prune, or a larger disk"))
+    return found
+
+
+def _gauges(one: Place, left: float | None) -> list[Gauge]:
+    label = {"disk": one.disk}
+    found = [
+        Gauge("ops_disk_free_bytes", "Bytes that are free", float(one.free), label),
+        Gauge("ops_disk_size_bytes", "Bytes in all", float(one.total), label),
+    ]
+    if one.inodes is not None:
+        found.append(Gauge("ops_disk_free_inodes", "Inodes that are free", float(one.inodes), label))
+    if left is not None:
+        found.append(Gauge("ops_disk_days_to_full", "Days until it is full, by its last two weeks", left, label))
+    return found
+
+
+def _coming(left: float | None) -> str:
+    if left is None:
+        return "days to full: not known yet"
+    return "it does not get fuller" if left == float("inf") else f"full in {left:,.0f} days"
+
+
+def _mb(count: int) -> str:
+    return f"{count / 1e6:,.1f} MB"
