@@ -67,6 +67,6 @@ def bare(command: list[str], home: Path | None = None) -> subprocess.CompletedPr
 
 
 def written(stack: Stack, invoke: Invoke, folder: Path, *words: str) -> list[Path]:
-    told = invoke(stack, "watch.units", f"--write={folder}", *words)
+    told = invoke(stack, "watch.units", "--only=snapshot", f"--write={folder}", *words)
     assert told.code == 0, told.err
     return sorted(folder.iterdir())

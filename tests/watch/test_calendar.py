@@ -100,7 +100,7 @@ def test_what_is_no_interval_is_a_usage_error(text: str) -> None:
 
 
 def test_a_bad_interval_is_one_line_and_exit_2(small: Stack, invoke: Invoke) -> None:
-    told = invoke(small, "watch.units", "--every=7h")
+    told = invoke(small, "watch.units", "--only=snapshot", "--every=7h")
     assert told.code == 2
     assert told.err.splitlines() == [
         "✗ --every: 7h divides neither an hour nor a day",

@@ -47,7 +47,7 @@ def test_what_cron_runs_reads_the_variables_and_says_what_is_wrong(
 ) -> None:
     small.home.mkdir()
     (small.home / "watch.env").write_text("DATABOX_BACKEND=nonsense\n", encoding="utf-8")
-    (text,) = invoke(small, "watch.units", "--format=cron").document["files"].values()
+    (text,) = invoke(small, "watch.units", "--only=snapshot", "--format=cron").document["files"].values()
     own = tmp_path / "a home" / ".config" / "ops-tasks" / "env"
     own.parent.mkdir(parents=True)
     own.write_text("DATABOX_BACKEND='of all stacks'\n", encoding="utf-8")
@@ -60,13 +60,15 @@ def test_what_cron_runs_reads_the_variables_and_says_what_is_wrong(
 
 
 def test_cron_knows_the_account_in_its_own_folder_only(small: Stack, invoke: Invoke) -> None:
-    ((name, text),) = invoke(small, "watch.units", "--format=cron", "--system").document["files"].items()
+    ((name, text),) = (
+        invoke(small, "watch.units", "--only=snapshot", "--format=cron", "--system").document["files"].items()
+    )
     assert text.splitlines()[1].startswith(f"0 * * * * {pwd.getpwuid(os.getuid()).pw_name} set -a;")
     assert re.fullmatch(r"[A-Za-z0-9_-]+", name)
 
 
 def test_a_line_that_cron_would_cut_is_refused(invoke: Invoke, tmp_path: Path) -> None:
-    told = invoke(small_stack(tmp_path / ("x" * 200) / ("y" * 200)), "watch.units", "--format=cron")
+    told = invoke(small_stack(tmp_path / ("x" * 200) / ("y" * 200)), "watch.units", "--only=snapshot", "--format=cron")
     assert told.code == 2
     assert "longer than cron reads" in told.err
 
@@ -82,7 +84,15 @@ def test_the_next_command_replaces_the_line_in_the_crontab(small: Stack, invoke:
     other = "1 2 3 4 5 something else\n"
     (tmp_path / "table").write_text(other, encoding="utf-8")
     for every in ("1h", "6h"):
-        done = invoke(small, "watch.units", f"--write={tmp_path / 'c'}", "--format=cron", f"--every={every}", "--yes")
+        done = invoke(
+            small,
+            "watch.units",
+            "--only=snapshot",
+            f"--write={tmp_path / 'c'}",
+            "--format=cron",
+            f"--every={every}",
+            "--yes",
+        )
         env = {"PATH": f"{fake.parent}:/usr/bin:/bin"}
         subprocess.run(["sh", "-c", done.document["next"][0]], env=env, check=True, timeout=60)
         (tmp_path / "new").rename(tmp_path / "table")

@@ -33,7 +33,7 @@ def named(account: Server) -> set[str]:
 def test_the_account_s_token_is_read_and_names_are_released(
     small: Stack, account: Server, invoke: Invoke, tmp_path: Path
 ) -> None:
-    (text,) = invoke(small, "watch.units", "--format=cron").document["files"].values()
+    (text,) = invoke(small, "watch.units", "--only=snapshot", "--format=cron").document["files"].values()
     line = ["sh", "-c", cron_runs(text.splitlines()[1])]
     assert bare(line, home=tmp_path).returncode != 0, "there is no token"
     assert named(account) == set()

@@ -14,7 +14,7 @@ import pytest
 
 from ops_tasks.namespaces import ns
 from ops_tasks.scenarios.units import exec_start
-from ops_tasks.scenarios.watching import WATCHES
+from ops_tasks.scenarios.watching import WATCHES, of
 from ops_tasks.stack import Stack, find
 from tests.conftest import finish
 from tests.systems.conftest import small_stack
@@ -43,6 +43,20 @@ def words_of(line: str) -> list[str]:
 def test_every_watch_is_a_task() -> None:
     assert {watch.task for watch in WATCHES} <= set(ns.task_names)
     assert len({watch.name for watch in WATCHES}) == len(WATCHES)
+
+
+@systemd
+def test_every_watch_of_a_stack_has_its_units(small: Stack, invoke: Invoke, tmp_path: Path) -> None:
+    folder = tmp_path / "units"
+    done = invoke(small, "watch.units", f"--write={folder}")
+    names = {watch.name for watch in of(small)}
+    assert {file.split("-")[2] for file in done.document["files"]} == names >= {"snapshot", "disk"}
+    assert ("heartbeat" in names) == (small.config.dagster is not None)
+    files = map(str, sorted(folder.iterdir()))
+    env = os.environ | {"XDG_RUNTIME_DIR": str(tmp_path)}
+    command = ["systemd-analyze", "verify", "--man=no", "--user", *files]
+    checked = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert (checked.returncode, checked.stderr) == (0, "")
 
 
 @systemd
@@ -124,7 +138,7 @@ def test_no_secret_is_written_and_the_backend_is(
 def test_a_line_break_in_a_path_is_refused(name: str, invoke: Invoke, tmp_path: Path) -> None:
     stack = small_stack(tmp_path / name)
     for form in ("systemd", "cron"):
-        told = invoke(stack, "watch.units", f"--format={form}", f"--write={tmp_path / 'units'}")
+        told = invoke(stack, "watch.units", "--only=snapshot", f"--format={form}", f"--write={tmp_path / 'units'}")
         assert told.code == 2
         assert "has a line break or another control character" in told.err
     assert not (tmp_path / "units").exists()
@@ -132,7 +146,7 @@ def test_a_line_break_in_a_path_is_refused(name: str, invoke: Invoke, tmp_path: 
 
 def test_two_stacks_have_two_names(invoke: Invoke, tmp_path: Path) -> None:
     stacks = [small_stack(tmp_path / folder / "stack") for folder in ("a", "b")]
-    names = [name for stack in stacks for name in invoke(stack, "watch.units").document["files"]]
+    names = [name for stack in stacks for name in invoke(stack, "watch.units", "--only=snapshot").document["files"]]
     assert len(set(names)) == 4
     assert all(name.startswith("ops-watch-snapshot-stack-") for name in names)
 
@@ -140,27 +154,27 @@ def test_two_stacks_have_two_names(invoke: Invoke, tmp_path: Path) -> None:
 def test_without_json_it_is_shown_as_it_would_be_written(invoke: Invoke, tmp_path: Path) -> None:
     stack = small_stack(tmp_path / "a :warning: [bold]x[/bold]" / ("long " * 10).strip())
     for form in ("cron", "systemd"):
-        texts = invoke(stack, "watch.units", f"--format={form}").document["files"]
-        shown = finish([*OPS, "watch.units", f"--format={form}", f"--stack={stack.root}"])
+        texts = invoke(stack, "watch.units", "--only=snapshot", f"--format={form}").document["files"]
+        shown = finish([*OPS, "watch.units", "--only=snapshot", f"--format={form}", f"--stack={stack.root}"])
         head = "" if form == "cron" else "# {}\n"
         assert shown.out == "".join(head.format(name) + text for name, text in texts.items())
 
 
 def test_files_are_replaced_only_when_somebody_says_so(small: Stack, invoke: Invoke, tmp_path: Path) -> None:
     folder = tmp_path / "not" / "there yet"
-    first = invoke(small, "watch.units", f"--write={folder}", "--plan")
+    first = invoke(small, "watch.units", "--only=snapshot", f"--write={folder}", "--plan")
     assert (first.code, first.document["written"], folder.exists()) == (0, [], False)
-    assert len(invoke(small, "watch.units", f"--write={folder}").document["written"]) == 2
+    assert len(invoke(small, "watch.units", "--only=snapshot", f"--write={folder}").document["written"]) == 2
     service, timer = sorted(folder.iterdir())
     before = timer.read_text()
-    assert invoke(small, "watch.units", f"--write={folder}").document["written"] == []
+    assert invoke(small, "watch.units", "--only=snapshot", f"--write={folder}").document["written"] == []
 
-    told = invoke(small, "watch.units", f"--write={folder}", "--every=6h")
+    told = invoke(small, "watch.units", "--only=snapshot", f"--write={folder}", "--every=6h")
     assert (told.code, timer.read_text()) == (3, before)
     assert f"✗ {timer} says something else\n  → --yes replaces it" in told.err
     assert f"{timer} (there, and says something else)" in told.err
 
-    told = invoke(small, "watch.units", f"--write={folder}", "--every=6h", "--yes")
+    told = invoke(small, "watch.units", "--only=snapshot", f"--write={folder}", "--every=6h", "--yes")
     assert told.document["written"] == [str(timer)]
     assert "OnCalendar=*-*-* 00/6:00:00" in timer.read_text()
     assert sorted(folder.iterdir()) == [service, timer]
@@ -170,13 +184,13 @@ def test_a_link_is_something_else(small: Stack, invoke: Invoke, tmp_path: Path) 
     service = written(small, invoke, tmp_path / "units")[0]
     service.unlink()
     service.symlink_to("/dev/null")
-    assert invoke(small, "watch.units", f"--write={service.parent}").code == 3
+    assert invoke(small, "watch.units", "--only=snapshot", f"--write={service.parent}").code == 3
     assert service.is_symlink()
 
 
 def test_a_folder_that_cannot_be_is_one_line(small: Stack, invoke: Invoke, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    told = invoke(small, "watch.units", f"--write={tmp_path / 'file'}")
+    told = invoke(small, "watch.units", "--only=snapshot", f"--write={tmp_path / 'file'}")
     assert told.code == 2
     assert "cannot be written" in told.err
 
@@ -186,15 +200,17 @@ def test_it_says_what_to_run_next(
 ) -> None:
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     known = tmp_path / "config" / "systemd" / "user"
-    at_home = invoke(small, "watch.units", f"--write={known}").document
+    at_home = invoke(small, "watch.units", "--only=snapshot", f"--write={known}").document
     timer = next(name for name in at_home["files"] if name.endswith(".timer"))
     enable = f"systemctl --user enable --now {timer}"
     assert at_home["next"] == ["systemctl --user daemon-reload", enable, "loginctl enable-linger"]
-    elsewhere = invoke(small, "watch.units", f"--write={tmp_path / 'x y'}").document["next"]
+    elsewhere = invoke(small, "watch.units", "--only=snapshot", f"--write={tmp_path / 'x y'}").document["next"]
     assert elsewhere[0].startswith(f"systemctl --user link '{tmp_path}/x y/")
-    system = invoke(small, "watch.units", f"--write={tmp_path / 's'}", "--system").document["next"]
+    system = invoke(small, "watch.units", "--only=snapshot", f"--write={tmp_path / 's'}", "--system").document["next"]
     assert system[-1] == f"sudo systemctl enable --now {timer}"
-    (cron,) = invoke(small, "watch.units", f"--write={tmp_path / 'c'}", "--format=cron").document["next"]
+    (cron,) = invoke(small, "watch.units", "--only=snapshot", f"--write={tmp_path / 'c'}", "--format=cron").document[
+        "next"
+    ]
     assert cron.endswith("| crontab -")
 
 
@@ -215,6 +231,6 @@ def test_the_stack_is_the_folder_of_its_configuration(invoke: Invoke, tmp_path: 
     inner = small_stack(tmp_path / "inner")
     text = inner.file.read_text(encoding="utf-8").replace("ops:\n", "ops:\n  root: inner\n", 1)
     (tmp_path / "invoke.yaml").write_text(text, encoding="utf-8")
-    service = next(iter(invoke(find(tmp_path), "watch.units").document["files"].values()))
+    service = next(iter(invoke(find(tmp_path), "watch.units", "--only=snapshot").document["files"].values()))
     assert f"--stack={tmp_path} --yes" in service
     assert f"EnvironmentFile=-{inner.home}/watch.env" in service

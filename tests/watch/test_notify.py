@@ -1,0 +1,65 @@
+"""Messages to people: when something changes, and once a day while it lasts; never twice for the same."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ops_tasks.stack import Stack
+from ops_tasks.systems.notify import REPEAT, Before, due, remember, remembered
+from tests.conftest import finish
+from tests.watch.conftest import OPS
+from tests.watch.receiver import listening
+
+
+@pytest.mark.parametrize(
+    ("before", "about", "later", "expected"),
+    [
+        pytest.param(Before(), [], 0.0, None, id="well from the start"),
+        pytest.param(Before(), ["a"], 0.0, "found", id="it begins, nothing known"),
+        pytest.param(Before(well=True), ["a"], 0.0, "found", id="it begins"),
+        pytest.param(Before(False, ("a",), 100.0), ["a"], 200.0, None, id="it lasts"),
+        pytest.param(Before(False, ("a",), 100.0), ["a"], 100.0 + REPEAT, "found", id="a day later"),
+        pytest.param(Before(False, ("a",), 100.0), ["b"], 200.0, "found", id="something else"),
+        pytest.param(Before(False, ("a",), 100.0), [], 200.0, "recovered", id="it ends"),
+        pytest.param(Before(well=True), [], 0.0, None, id="well as before"),
+        pytest.param(Before(False, ("a",), 900.0), ["a"], 200.0, "found", id="the clock was set back"),
+    ],
+)
+def test_when_something_is_told(before: Before, about: list[str], later: float, expected: str | None) -> None:
+    assert due(before, about, later) == expected
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"well": true}', '{"well": false, "about": 3, "told": "x"}'])
+def test_a_note_that_is_broken_is_nothing_known(tmp_path: Path, text: str) -> None:
+    (tmp_path / "x.json").write_text(text, encoding="utf-8")
+    assert remembered(tmp_path / "x.json") == Before()
+
+
+def test_a_note_is_read_as_it_was_written(tmp_path: Path) -> None:
+    remember(tmp_path / "w" / "x.json", ["a", "b"], 5.0)
+    assert remembered(tmp_path / "w" / "x.json") == Before(False, ("a", "b"), 5.0)
+
+
+def test_people_hear_of_the_begin_and_of_the_end(small: Stack) -> None:
+    good = small.file.read_text(encoding="utf-8")
+    bad = f"{good}    disk: {{inodes: 1000000000000}}\n"
+    command = [*OPS, "watch.disk", f"--stack={small.root}", "--json"]
+    with listening() as receiver:
+        env = {"OPS_NOTIFY": receiver.url.replace("http://", "json://") + "/chat"}
+        for text, code, told in ((good, 0, 0), (bad, 1, 1), (bad, 1, 1), (good, 0, 2), (good, 0, 2)):
+            small.file.write_text(text, encoding="utf-8")
+            assert finish(command, env=env).code == code
+            assert len(receiver.heard) == told
+    assert "inodes left" in receiver.heard[0].body
+    assert "recovered" in receiver.heard[1].body
+
+
+def test_an_address_that_apprise_does_not_know_is_told_without_it(small: Stack) -> None:
+    text = small.file.read_text(encoding="utf-8")
+    small.file.write_text(f"{text}    disk: {{inodes: 1000000000000}}\n", encoding="utf-8")
+    done = finish([*OPS, "watch.disk", f"--stack={small.root}"], env={"OPS_NOTIFY": "nonsense://s3cret-word"})
+    assert done.code == 1
+    assert "address 1 of OPS_NOTIFY is none that apprise knows" in done.err
+    assert "s3cret-word" not in done.out + done.err
