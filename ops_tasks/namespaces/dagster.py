@@ -58,4 +58,70 @@ def _become(stack: Stack, command: list[str], home: Path) -> NoReturn:
     os.execve(command[0], command, environment)  # noqa: S606 - an argument list, and no shell
 
 
-ns = Collection("dagster", dev)
+@ops_task("start", public="dagster.start", help={"yes": "Taken, as everywhere; there is no question."})
+def start(_context: Context, plan: bool = False, yes: bool = False, stack: str = "", *, terminal: Terminal) -> Document:
+    """Start the daemon, under a keeper that starts it again when it dies, or by telling systemd (ops.dagster.unit).
+
+    Nothing is made up for: that is ops.resume. Does nothing when one lives, and refuses beside one that hangs.
+
+    Example: invoke dagster.start
+    """
+    from ops_tasks.errors import Refused
+    from ops_tasks.scenarios import schedules
+    from ops_tasks.stack import find
+    from ops_tasks.systems import daemon
+
+    found = find(stack)
+    section, home = schedules.section_of(found), schedules.home_of(found)
+    if there := daemon.processes(home):
+        hung = [one for one in there if one.stopped]
+        if hung:
+            raise Refused(f"process {hung[0].pid} is a daemon that is stopped by a signal", "invoke ops.resume ends it")
+        terminal.show(f"process {there[0].pid} is the daemon: nothing to do")
+        return Document("dagster.start", "ok", more={"started": False, "pid": there[0].pid})
+    words = daemon.command(section.module, found.root)
+    words = daemon.unit_command("start", section.unit) if section.unit else words
+    terminal.show(f"DAGSTER_HOME={escape(str(home))} {escape(' '.join(words))}")
+    if plan:
+        return Document("dagster.start", "ok", more={"started": False, "command": words})
+    if section.unit:
+        daemon.tell_systemd("start", section.unit)
+        return Document("dagster.start", "ok", more={"started": True, "pid": None})
+    home.mkdir(parents=True, exist_ok=True)
+    pid = daemon.start(found.home, found.root, words, schedules.environment(found))
+    log = daemon.folder_of(found.home) / daemon.LOG
+    terminal.show(f"[green]✓[/green] process {pid} keeps it; its log: {escape(str(log))}")
+    return Document("dagster.start", "ok", more={"started": True, "pid": pid, "log": str(log)})
+
+
+@ops_task("stop", public="dagster.stop", help={"yes": "Taken, as everywhere; there is no question."})
+def stop(_context: Context, plan: bool = False, yes: bool = False, stack: str = "", *, terminal: Terminal) -> Document:
+    """End the daemon that ops.resume or dagster.start has started, with its keeper; or tell systemd (ops.dagster.unit).
+
+    Example: invoke dagster.stop
+    """
+    from ops_tasks.scenarios import schedules
+    from ops_tasks.stack import find
+    from ops_tasks.systems import daemon
+
+    found = find(stack)
+    section = schedules.section_of(found)
+    kept = daemon.kept(found.home)
+    if not section.unit and kept is None:
+        others = daemon.processes(schedules.home_of(found))
+        told = f"process {others[0].pid} is a daemon that somebody else has started" if others else "no daemon runs"
+        terminal.show(f"{told}: nothing to do")
+        return Document("dagster.stop", "ok", more={"stopped": False})
+    what = section.unit or f"process {kept}"
+    if plan:
+        terminal.show(f"{escape(str(what))} would be ended")
+        return Document("dagster.stop", "ok", more={"stopped": False})
+    if section.unit:
+        daemon.tell_systemd("stop", section.unit)
+    else:
+        daemon.stop(found.home)
+    terminal.show(f"[green]✓[/green] {escape(str(what))} is ended")
+    return Document("dagster.stop", "ok", more={"stopped": True})
+
+
+ns = Collection("dagster", dev, start, stop)

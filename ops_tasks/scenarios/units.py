@@ -94,6 +94,7 @@ def systemd(where: Place, watch: Watch, when: Calendar) -> dict[str, str]:
         "",
         "[Timer]",
         f"OnCalendar={when.systemd()}",
+        "AccuracySec=1s",  # systemd may be a minute late otherwise, and the heartbeat counts seconds
         "Persistent=true",
         "",
         "[Install]",
