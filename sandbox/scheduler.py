@@ -65,6 +65,8 @@ def daemons(folder: Path) -> list[int]:
             variables = (entry / "environ").read_bytes().decode(errors="replace").split("\0")
         except OSError:
             continue
+        if any("daemon_keeper" in word for word in words):
+            continue
         if (
             "dagster._daemon" in words or "dagster-daemon" in Path(words[0]).name
         ) and f"DAGSTER_HOME={home}" in variables:

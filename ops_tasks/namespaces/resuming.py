@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -113,40 +114,54 @@ def _run(
 
 
 def _later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
-    """Backfill, source by source, what an ordinary load does not reach any more; each is an operation of its own."""
+    """Look whether the days of the gap have rows: what an ordinary load does not reach any more is backfilled, source by
+    source, each an operation of its own; what should have come and has not is told (many sources swallow errors)."""
     from ops_tasks.scenarios import resume as scenario
     from ops_tasks.scenarios.backfill_facts import Options
     from ops_tasks.scenarios.window import Window
 
     done: list[dict[str, Any]] = []
-    for name in [name for name, source in found.config.sources.items() if source.horizon is not None]:
-        lost = scenario.left(found, facts, name, _empty(found, name))
-        if lost is None:
-            continue
-        window = Window(*lost)
-        terminal.show(f"\n{name}: {window} is older than its loads reach, and has no rows")
-        asked = AskedWindow(plan, yes, "")
-        backfilled = reload(found, (name,), window, Options(), terminal, asked)
-        told = {"source": name, "window": str(window)}
-        done.append({**told, "status": backfilled.status, "operation": backfilled.operation})
-        if backfilled.code:
-            findings = [*document.findings, *backfilled.findings]
-            return replace(backfilled, task=TASK, findings=findings, more={**document.more, "backfills": done})
-    return replace(document, more={**document.more, "backfills": done})
+    findings = list(document.findings)
+    for name, days in _empty(found).items():
+        gap = scenario.gap(facts, days)
+        lost = scenario.left(found, facts, name, gap)
+        if lost is not None:
+            window = Window(*lost)
+            terminal.show(f"\n{name}: {window} is older than its loads reach, and has no rows")
+            backfilled = reload(found, (name,), window, Options(), terminal, AskedWindow(plan, yes, ""))
+            told = {"source": name, "window": str(window)}
+            done.append({**told, "status": backfilled.status, "operation": backfilled.operation})
+            if backfilled.code:
+                more = {**document.more, "backfills": done}
+                return replace(backfilled, task=TASK, findings=[*findings, *backfilled.findings], more=more)
+        elif gap and facts.runs:
+            reason = f"{name}: {Window(min(gap), max(gap))} was run again, and has no or few rows"
+            way = f"invoke ops.backfill --source={name} --start={min(gap)} --end={max(gap)}"
+            terminal.show(f"[red]✗[/red] {escape(reason)}")
+            terminal.show(f"  → {way}")
+            findings.append({"source": name, "reason": reason, "way_out": way})
+    status = "findings" if len(findings) > len(document.findings) else document.status
+    return replace(document, status=status, findings=findings, more={**document.more, "backfills": done})
 
 
-def _empty(found: Stack, source: str) -> list[Any]:
-    """Days of a source's raw tables that have no or few rows for their weekday."""
+def _empty(found: Stack) -> dict[str, list[date]]:
+    """Source -> days of its raw tables that have no or few rows for their weekday."""
     from ops_tasks.scenarios.backfill_diagnosis import survey, suspicious
     from ops_tasks.scenarios.observer import Observer
     from ops_tasks.systems.crew import Crew
 
+    days: dict[str, list[date]] = {}
+    dated = [
+        name for name, one in found.config.sources.items() if any(table.date_column for table in one.tables.values())
+    ]
     with Crew(found.root) as crew:
         observer = Observer(found, crew)
-        flags = suspicious(found, survey(observer, (source,)))
+        for name in dated:
+            flags = suspicious(found, survey(observer, (name,)))
+            mine = {flag.day for flag in flags if flag.table.startswith(f"{found.source(name).catalog}.")}
+            days[name] = sorted(mine)
         observer.close()
-    catalog = found.source(source).catalog
-    return sorted({flag.day for flag in flags if flag.table.startswith(f"{catalog}.")})
+    return days
 
 
 def _command(asked: Any) -> str:

@@ -154,14 +154,20 @@ def outside(stack: Stack, found: Facts, run: Run) -> None:
             steps.let_go(hands)
 
 
+def gap(found: Facts, days: Sequence[date]) -> list[date]:
+    """Those of the days that lie in the gap; a fire is about the day before it."""
+    first = datetime.fromtimestamp(found.since, UTC).date() - timedelta(days=1)
+    last = datetime.fromtimestamp(found.until, UTC).date()
+    return [day for day in days if first <= day <= last]
+
+
 def left(stack: Stack, found: Facts, source: str, empty: Sequence[date]) -> tuple[date, date] | None:
     """The days of the gap that an ordinary load of a source does not reach, first and last of those in `empty`."""
     horizon = stack.source(source).horizon
     if horizon is None:
         return None
-    first = datetime.fromtimestamp(found.since, UTC).date() - timedelta(days=1)
     reach = (datetime.fromtimestamp(found.until, UTC) - horizon).date()
-    lost = [day for day in empty if first <= day <= reach]
+    lost = [day for day in empty if day <= reach]
     return (min(lost), max(lost)) if lost else None
 
 

@@ -73,7 +73,7 @@ def test_systemd_finds_nothing_wrong(small: Stack, invoke: Invoke, tmp_path: Pat
     assert ("User=" in service) == bool(place)
     home = pwd.getpwuid(os.getuid()).pw_dir if place else "%h"
     assert f"\nEnvironmentFile=-{home}/.config/ops-tasks/env\nEnvironmentFile=-{small.home}/watch.env\n" in service
-    assert "OnCalendar=*-*-* *:00:00\nPersistent=true\n" in timer
+    assert "OnCalendar=*-*-* *:00:00\nAccuracySec=1s\nPersistent=true\n" in timer
 
 
 @systemd

@@ -1,0 +1,181 @@
+"""Scenario 4 through the command line, with a real daemon: dead for days, resumed, killed, repeated, rolled back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from sandbox import scheduler
+from sandbox.api import state as states
+from tests.scheduler.conftest import DAYS, Outage
+
+MODULE = "    module: databox.definitions\n"
+pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(480)]
+
+
+def partitions(outage: Outage) -> list[str]:
+    """The days that the missed fires of `ebird_daily_schedule` (05:00) are about: each the day before."""
+    return [str((datetime.fromtimestamp(fire, UTC) - timedelta(days=1)).date()) for fire in outage.fires(5)]
+
+
+def test_days_are_made_up_for_once_and_can_be_taken_back(outage: Outage) -> None:
+    before, stored, first = outage.hashes(), outage.stored(), outage.runs()
+    sick = outage.invoke("ops.doctor").document
+    assert sick["verdict"]["incident"] == 4, sick
+    assert sick["verdict"]["cause"] == "daemon"
+
+    planned = outage.invoke("ops.resume", "--plan")
+    assert planned.code == 0, planned.err
+    assert (outage.hashes(), outage.stored()) == (before, stored)
+    assert scheduler.daemons(outage.folder) == []
+
+    resumed = outage.invoke("ops.resume", "--yes")
+    assert resumed.code == 0, resumed.err
+    assert outage.differences() == []
+    assert outage.made("ebird_daily") == partitions(outage)
+    assert len(outage.made("all_pipelines")) == 2  # the one before the outage, and the newest missed fire
+    assert len(outage.runs()) == len(first) + len(partitions(outage)) + 1
+    assert len(scheduler.daemons(outage.folder)) == 1
+    assert outage.invoke("ops.doctor").code == 0
+
+    done = outage.runs()
+    again = outage.invoke("ops.resume", "--yes")
+    assert again.code == 0, again.err
+    assert again.document["operation"] is None
+    assert outage.runs() == done
+
+    undone = outage.invoke("ops.rollback", resumed.document["operation"], "--yes", "--discard-later-changes")
+    assert undone.code == 0, undone.err
+    assert outage.hashes() == before
+    assert scheduler.daemons(outage.folder) == []
+
+
+def test_killed_while_it_fills_it_goes_on_at_that_day(outage: Outage) -> None:
+    days = partitions(outage)
+    outage.killed("started", f"fill ebird_daily {days[1]}", "ops.resume", "--yes")
+    stopped = outage.last_operation()
+    assert (stopped["status"], stopped["step"]) == ("stopped", f"fill ebird_daily {days[1]}")
+    assert len(scheduler.daemons(outage.folder)) == 1
+    retried = outage.invoke("ops.retry", stopped["operation"], "--yes")
+    assert retried.code == 0, retried.err
+    assert outage.made("ebird_daily") == days
+    assert outage.differences() == []
+
+
+def test_a_day_that_fails_stops_it_and_what_was_loaded_stays(outage: Outage) -> None:
+    days = partitions(outage)
+    outage.fault("error", "noaa", states.read(outage.folder).last, states.read(outage.folder).last)
+    failed = outage.invoke("ops.resume", "--yes")
+    assert failed.code == 5, failed.err
+    assert "ended with failure" in failed.document["findings"][0]["reason"]
+    outage.heal()
+    retried = outage.invoke("ops.retry", failed.document["operation"], "--yes")
+    assert retried.code == 0, retried.err
+    assert outage.made("ebird_daily") == days
+    assert outage.differences() == []
+
+
+def test_a_source_that_swallows_its_errors_is_told_although_every_run_is_good(outage: Outage) -> None:
+    lost = states.read(outage.folder).last
+    outage.fault("error", "ebird", lost, lost)
+    told = outage.invoke("ops.resume", "--yes")
+    assert told.code == 1, told.err
+    (found,) = told.document["findings"]
+    assert found["source"] == "ebird"
+    assert str(lost) in found["reason"]
+    assert f"invoke ops.backfill --source=ebird --start={lost} --end={lost}" in found["way_out"]
+
+
+def test_killed_before_the_daemon_it_is_rolled_back(outage: Outage) -> None:
+    before = outage.hashes()
+    outage.killed("started", "daemon", "ops.resume", "--yes")
+    stopped = outage.last_operation()
+    undone = outage.invoke("ops.rollback", stopped["operation"], "--yes", "--discard-later-changes")
+    assert undone.code == 0, undone.err
+    assert outage.hashes() == before
+
+
+def test_a_hung_daemon_is_named_and_replaced(outage: Outage) -> None:
+    outage.configured("ops:\n", "ops:\n  watch: {daemon_seconds: 60}\n")
+    process = scheduler.start(outage.folder)
+    os.kill(process.pid, signal.SIGSTOP)
+    while True:
+        try:
+            scheduler.shift(outage.folder, timedelta(seconds=90))
+            break
+        except sqlite3.OperationalError:  # it was stopped while it wrote
+            os.kill(process.pid, signal.SIGCONT)
+            os.kill(process.pid, signal.SIGSTOP)
+    seen = outage.invoke("watch.heartbeat")
+    assert seen.code == 1
+    assert f"process {process.pid} is there and is stopped by a signal" in seen.err
+    planned = outage.invoke("ops.resume", "--plan").document
+    assert planned["plan"]["daemon"] == "restart"
+    assert planned["plan"]["hung"] == [process.pid]
+    resumed = outage.invoke("ops.resume", "--yes")
+    assert resumed.code == 0, resumed.err
+    process.wait(10)
+    assert process.pid not in scheduler.daemons(outage.folder)
+    assert len(scheduler.daemons(outage.folder)) == 1
+    assert outage.differences() == []
+
+
+def test_what_was_stopped_with_everything_is_turned_on(outage: Outage) -> None:
+    newest = {
+        name: [outage.fires(hour)[0]] for name, hour in (("all_pipelines_schedule", 6), ("ebird_daily_schedule", 5))
+    }
+    outage.ticked(newest, "all_pipelines_schedule", "ebird_daily_schedule")
+    planned = outage.invoke("ops.resume", "--plan").document["plan"]
+    assert planned["on"] == ["all_pipelines_schedule", "ebird_daily_schedule"]
+    assert planned["fires"] == []
+    kept_off = outage.invoke("ops.resume", "--plan", "--keep-off=ebird_daily_schedule").document["plan"]
+    assert kept_off["on"] == ["all_pipelines_schedule"]
+    assert {work["job"] for work in kept_off["works"]} == {"all_pipelines"}
+    outage.configured(MODULE, f"{MODULE}    off: [all_pipelines_schedule]\n")
+    assert outage.invoke("ops.resume", "--plan").document["plan"]["on"] == ["ebird_daily_schedule"]
+    resumed = outage.invoke("ops.resume", "--yes")
+    assert resumed.code == 0, resumed.err
+    assert outage.made("ebird_daily") == partitions(outage)[1:]
+
+
+def test_what_was_off_while_others_ticked_stays_off(outage: Outage) -> None:
+    five, six = outage.fires(5), outage.fires(6)
+    outage.ticked({"all_pipelines_schedule": six[:-1], "ebird_daily_schedule": five[:1]}, "ebird_daily_schedule")
+    planned = outage.invoke("ops.resume", "--plan").document["plan"]
+    assert planned["on"] == []
+    assert {work["job"] for work in (*planned["fires"], *planned["works"])} == {"all_pipelines"}
+    forced = outage.invoke("ops.resume", "--plan", "--turn-on=ebird_daily_schedule").document["plan"]
+    assert forced["on"] == ["ebird_daily_schedule"]
+    resumed = outage.invoke("ops.resume", "--yes")
+    assert resumed.code == 0, resumed.err
+    assert outage.made("ebird_daily") == []
+
+
+def test_a_source_that_reaches_less_far_is_backfilled(outage: Outage) -> None:
+    outage.configured("    noaa:\n", "    noaa:\n      horizon: 1d\n")
+    (outage.folder / "databox" / "reach.txt").write_text("", encoding="utf-8")
+    source = outage.folder / "databox" / "sources" / "noaa.py"
+    text = source.read_text(encoding="utf-8")
+    assert 'settings.first_day("DATABOX_NOAA_DAYS_BACK")' in text
+    near = '(settings.first_day("DATABOX_NOAA_DAYS_BACK") if "DATABOX_NOAA_DAYS_BACK" in __import__("os").environ'
+    near += ' else settings.today() - __import__("datetime").timedelta(days=1))'
+    source.write_text(text.replace('settings.first_day("DATABOX_NOAA_DAYS_BACK")', near), encoding="utf-8")
+    resumed = outage.invoke("ops.resume", "--yes")
+    assert resumed.code == 0, resumed.err
+    (backfilled,) = resumed.document["backfills"]
+    assert (backfilled["source"], backfilled["status"]) == ("noaa", "ok")
+    assert outage.differences() == []
+
+
+def test_what_is_run_again(outage: Outage) -> None:
+    resumed = outage.invoke("ops.resume", "--yes")
+    assert resumed.code == 0, resumed.err
+    since = str(states.read(outage.folder).today - timedelta(days=DAYS))
+    again = outage.invoke("ops.resume", "--plan", "--reprocess=completed", f"--since={since}").document["plan"]
+    days = {work["partition"] for work in again["works"] if work["partition"]}
+    assert set(partitions(outage)) <= days
+    assert outage.invoke("ops.resume", "--plan", "--reprocess=failed").document["plan"]["works"] == []
