@@ -114,8 +114,11 @@ def _run(
 
 
 def _later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
-    """Look whether the days of the gap have rows: what an ordinary load does not reach any more is backfilled, source by
-    source, each an operation of its own; what should have come and has not is told (many sources swallow errors)."""
+    """Look whether the days of the gap have rows now.
+
+    What an ordinary load does not reach any more is backfilled, source by source, each an operation of its own; what
+    should have come and has not is told: many sources swallow errors.
+    """
     from ops_tasks.scenarios import resume as scenario
     from ops_tasks.scenarios.backfill_facts import Options
     from ops_tasks.scenarios.window import Window
@@ -135,7 +138,7 @@ def _later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *
                 more = {**document.more, "backfills": done}
                 return replace(backfilled, task=TASK, findings=[*findings, *backfilled.findings], more=more)
         elif gap and facts.runs:
-            reason = f"{name}: {Window(min(gap), max(gap))} was run again, and has no or few rows"
+            reason = f"{name}: {Window(min(gap), max(gap))} lies in the gap and has no or few rows still"
             way = f"invoke ops.backfill --source={name} --start={min(gap)} --end={max(gap)}"
             terminal.show(f"[red]✗[/red] {escape(reason)}")
             terminal.show(f"  → {way}")

@@ -136,7 +136,7 @@ def validate(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
         return []
     made = [Step("checks", "Every check was evaluated and passed", partial(steps.checks, stack, hands))]
     if stack.config.contracts is not None:
-        verify = partial(well, contracts, stack)
+        verify = partial(well, partial(contracts, freshness=False), stack)
         made.append(
             Step("contracts", "Verify every contract", verify, check=no_findings, equivalent="invoke verify.contracts")
         )

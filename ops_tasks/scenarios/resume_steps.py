@@ -12,6 +12,7 @@ from ops_tasks.scenarios.missed import Work
 from ops_tasks.scenarios.resume_facts import Facts
 from ops_tasks.scenarios.schedules import FROM, OPERATION, TO, clock
 from ops_tasks.scenarios.signs import HOUR, told
+from ops_tasks.scenarios.verify import contracts
 from ops_tasks.stack import Stack
 from ops_tasks.systems import daemon
 from ops_tasks.systems.crew import Crew
@@ -176,6 +177,10 @@ def fresh(stack: Stack, crew: Crew, run: Run) -> Result:
     mine = [name for name in late if name in run.results["checks"]["assets"]]
     if mine:
         raise StepFailed(f"{mine[0]} {late[mine[0]]}", "invoke ops.doctor")
+    if stack.config.contracts is not None and run.results["checks"]["assets"]:
+        verdict = contracts(stack, run.say, freshness=True)
+        for found in verdict.findings:
+            raise StepFailed(str(found["reason"]), "invoke ops.doctor")
     return {"assets": len(truth.assets), "late": late}
 
 

@@ -12,15 +12,20 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ops_tasks.errors import StepFailed, UsageError
 from ops_tasks.systems.worker import QUIET
+
+if TYPE_CHECKING:
+    import psutil
 
 PID, LOG = "dagster-daemon.pid", "dagster-daemon.log"
 USER = "user:"
 ENDING = 20.0
 POLL = 0.1
 FRESH = 45.0
+_started: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
@@ -56,11 +61,11 @@ def processes(dagster_home: Path) -> list[Process]:
     return found
 
 
-def _words(process: object) -> list[str]:
+def _words(process: psutil.Process) -> list[str]:
     import psutil
 
     try:
-        return list(process.cmdline())  # type: ignore[attr-defined]
+        return list(process.cmdline())
     except psutil.Error:
         return []
 
@@ -99,6 +104,7 @@ def start(home: Path, root: Path, words: list[str], environment: Mapping[str, st
             stderr=log,
             start_new_session=True,
         )
+    _started.append(process)  # it outlives us, which subprocess would complain of
     deadline = time.monotonic() + ENDING
     while time.monotonic() < deadline:
         if process.poll() is not None:
@@ -138,19 +144,35 @@ def end(pid: int) -> None:
 
     try:
         process = psutil.Process(pid)
-        children = process.children(recursive=True)
+        family = [process, *process.children(recursive=True)]
+        stopped = process.status() == psutil.STATUS_STOPPED
         process.terminate()
-        with suppress(psutil.TimeoutExpired):
-            process.wait(1.0 if process.status() == psutil.STATUS_STOPPED else ENDING)
+        if not stopped and _gone(process, ENDING):
             return
-        for one in (process, *children):
+        for one in family:
             with suppress(psutil.NoSuchProcess):
                 one.kill()
-        process.wait(ENDING)
+        if not _gone(process, ENDING):
+            raise StepFailed(f"process {pid} could not be ended", f"kill -9 {pid}")
     except psutil.NoSuchProcess:
         return
     except psutil.Error as error:
         raise StepFailed(f"process {pid} could not be ended: {error}", f"kill -9 {pid}") from error
+
+
+def _gone(process: psutil.Process, within: float) -> bool:
+    """Whether a process ends in time; one that nobody has asked for its exit code yet (a zombie) has ended."""
+    import psutil
+
+    deadline = time.monotonic() + within
+    while time.monotonic() < deadline:
+        try:
+            if process.status() == psutil.STATUS_ZOMBIE:
+                return True
+        except psutil.NoSuchProcess:
+            return True
+        time.sleep(POLL)
+    return False
 
 
 def tail(home: Path, lines: int = 3) -> str:

@@ -1,4 +1,4 @@
-"""A stack whose real daemon was killed, and that stood still for days: what Dagster has stored is moved into the past."""
+"""A stack whose real daemon was killed, and that stood still for days: what Dagster has stored is moved back."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def stood_still(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("outage") / "stack"
     today = datetime.now(UTC).date()
     early = today - timedelta(days=DAYS)
-    stacks.up(folder, days=20, today=early, serve=False, validate=False)
+    stacks.up(folder, days=30, today=early, serve=False, validate=False)
     with serve(folder):
         process = scheduler.start(folder)
         try:

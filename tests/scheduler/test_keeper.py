@@ -1,0 +1,100 @@
+"""The keeper: starts what has died again, gives up in time, ends with its child; and the pid file it is known by."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops_tasks.errors import StepFailed
+from ops_tasks.systems import daemon
+
+LIVES = "import os, time; open('pids', 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
+DIES = "open('deaths', 'a').write('x'); raise SystemExit(3)"
+
+
+def no_pause(_keeper: object, _seconds: float) -> None:
+    """Start again at once."""
+
+
+def until(true: Callable[[], object], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, "it did not come"
+        time.sleep(0.02)
+
+
+def pids(folder: Path) -> list[int]:
+    file = folder / "pids"
+    return [int(line) for line in file.read_text().split()] if file.exists() else []
+
+
+def alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+
+
+def test_what_has_died_is_started_again_and_ends_with_its_keeper(tmp_path: Path) -> None:
+    keeper = daemon.start(tmp_path / ".ops", tmp_path, [sys.executable, "-c", LIVES], {})
+    try:
+        until(lambda: pids(tmp_path))
+        assert daemon.kept(tmp_path / ".ops") == keeper
+        os.kill(pids(tmp_path)[0], signal.SIGKILL)
+        until(lambda: len(pids(tmp_path)) == 2)
+    finally:
+        assert daemon.stop(tmp_path / ".ops")
+    until(lambda: not alive(pids(tmp_path)[1]))
+    assert daemon.kept(tmp_path / ".ops") is None
+    assert not daemon.stop(tmp_path / ".ops")
+
+
+def test_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from ops_tasks.systems import daemon_keeper
+
+    folder = tmp_path / "daemon"
+    folder.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(daemon_keeper.Keeper, "_pause", no_pause)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+    try:
+        assert daemon_keeper.Keeper(folder, [sys.executable, "-c", DIES]).keep() == 1
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    assert (tmp_path / "deaths").read_text() == "x" * daemon_keeper.DEATHS
+    assert not (folder / daemon.PID).exists()
+
+
+@pytest.mark.parametrize("told", ["", "{", '{"pid": 999999999, "at": 1}', '{"pid": "x", "at": 1}', '{"pid": 1}'])
+def test_a_pid_file_that_says_nothing(tmp_path: Path, told: str) -> None:
+    daemon.folder_of(tmp_path).mkdir()
+    (daemon.folder_of(tmp_path) / daemon.PID).write_text(told, encoding="utf-8")
+    assert daemon.kept(tmp_path) is None
+
+
+def test_the_pid_of_somebody_else_who_came_later_is_not_the_keeper(tmp_path: Path) -> None:
+    daemon.folder_of(tmp_path).mkdir()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        told = json.dumps({"pid": other.pid, "at": time.time() - 3600})
+        (daemon.folder_of(tmp_path) / daemon.PID).write_text(told, encoding="utf-8")
+        assert daemon.kept(tmp_path) is None
+        other.communicate(b"\n")
+
+
+def test_a_program_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> None:
+    missing = str(tmp_path / "missing")
+    with pytest.raises(StepFailed) as told:
+        daemon.start(tmp_path / ".ops", tmp_path, [missing], {})
+        until(lambda: daemon.kept(tmp_path / ".ops") is None)
+        raise StepFailed(daemon.tail(tmp_path / ".ops"))
+    assert "missing" in told.value.reason

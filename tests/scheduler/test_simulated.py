@@ -1,0 +1,228 @@
+"""What is judged, on simulated days: no false alarm in a thousand healthy ones, a death within 150 seconds."""
+
+from __future__ import annotations
+
+import random
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ops_tasks.scenarios.heartbeat import SECOND_LOOK
+from ops_tasks.scenarios.missed import Request, chosen, fires_by_itself, was_on, works
+from ops_tasks.scenarios.schedules import Ran, Schedule, Truth
+from ops_tasks.scenarios.signs import signs
+from ops_tasks.sections import DagsterSection, WatchSection
+from ops_tasks.systems.daemon import Process
+from ops_tasks.systems.dagster_worker import expected
+
+DAY = 86400.0
+LATE = (0.0, 1.0, 89.0, 601.0)
+WATCH, DAGSTER = WatchSection(), DagsterSection(module="m")
+DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
+SCHEDULES = {
+    "nightly": ("0 6 * * *", "UTC"),
+    "berlin": ("30 2 * * *", "Europe/Berlin"),
+    "new_york": ("30 1 * * *", "America/New_York"),
+    "hourly": ("15 * * * *", "Europe/Berlin"),
+    "weekdays": ("0 7 * * 1-5", "America/New_York"),
+}
+
+
+def truth(now: float, schedules: tuple[Schedule, ...], age: float = 20.0, **more: Any) -> Truth:
+    told: dict[str, object] = {
+        "now": now,
+        "since": now - 14 * DAY,
+        "used": True,
+        "beats": dict.fromkeys(DAEMONS, now - age),
+        "schedules": schedules,
+        "runs": {},
+        "active": (),
+        "assets": {"mart": (36.0, now - 3600.0)},
+        "processes": (),
+    }
+    return Truth(**(told | more))  # type: ignore[arg-type]
+
+
+def owed(seen: Truth) -> dict[str, list[object]]:
+    until = seen.now - WATCH.grace_minutes * 60
+    found: dict[str, list[object]] = {}
+    for one in seen.schedules:
+        fires = one.alarming(until)
+        asked = [Request(fire, one.job) for fire in fires]
+        found[one.name] = list(chosen(works(one, asked, seen.runs.get(one.job, ())), "none"))
+    return found
+
+
+def test_a_thousand_healthy_days_without_a_false_alarm() -> None:
+    begin = datetime(2024, 1, 1, tzinfo=UTC).timestamp()
+    end, chance = begin + 1000 * DAY, random.Random(6)  # noqa: S311 - a simulation
+    fires = {name: expected([cron], zone, begin, end) for name, (cron, zone) in SCHEDULES.items()}
+    ticked = {name: [(fire, fire + chance.uniform(0, 90)) for fire in times] for name, times in fires.items()}
+    moments = sorted(
+        [
+            fire + late
+            for times in fires.values()
+            for fire in chance.sample(times, 300)
+            for late in (0.0, 1.0, 89.0, 601.0)
+        ]
+        + [chance.uniform(begin, end) for _ in range(3000)]
+    )
+    alarms: list[object] = []
+    for now in moments:
+        since = now - 14 * DAY
+        made: list[Schedule] = []
+        for name, (_, zone) in SCHEDULES.items():
+            window = tuple(fire for fire in fires[name] if since <= fire <= now)
+            ticks = {fire: "success" for fire, at in ticked[name] if since <= fire <= now and at <= now}
+            last = max(ticks, default=None)
+            made.append(
+                Schedule(
+                    name, name, zone, False, True, "running", begin, now, begin, last, expected=window, ticks=ticks
+                )
+            )
+        seen = truth(now, tuple(made), age=chance.uniform(0, 60))
+        alarms += signs(seen, owed(seen), WATCH, DAGSTER)  # type: ignore[arg-type]
+    assert len(moments) > 8000
+    assert alarms == []
+
+
+@pytest.mark.parametrize("phase", [0, 0.1, 1, 15, 29.9, 30, 45, 59, 59.9])
+@pytest.mark.parametrize("quiet", [0, 10, 29.9, 30, 46, 60])
+def test_a_death_is_told_within_150_seconds(phase: float, quiet: float) -> None:
+    """The daemon dies at 0, `quiet` seconds after its last heartbeat; a watch runs every minute, first at `phase`."""
+    limit, check = float(WATCH.daemon_seconds), phase
+    while True:
+        age = quiet + check
+        if age > limit:
+            told = check
+            break
+        if limit - SECOND_LOOK < age:  # heartbeat._look_again waits for the rest, and half a second
+            told = check + limit - age + 0.5
+            break
+        check += 60.0
+    assert told + 5 < 150  # five seconds for the start of the watch itself
+
+
+@pytest.mark.parametrize(
+    ("cron", "zone", "day", "utc"),
+    [
+        # 2026-03-29, Berlin: 02:00 to 03:00 does not exist; Dagster fires at the end of the gap.
+        ("30 2 * * *", "Europe/Berlin", "2026-03-29", ["01:00"]),
+        # 2026-10-25, Berlin: 02:30 comes twice; one fire.
+        ("30 2 * * *", "Europe/Berlin", "2026-10-25", ["01:30"]),
+        ("30 2 * * *", "America/New_York", "2026-03-08", ["07:00"]),
+        ("30 1 * * *", "America/New_York", "2026-11-01", ["06:30"]),
+        ("0 6 * * *", "Europe/Berlin", "2026-03-29", ["04:00"]),
+        ("0 6 * * *", "Europe/Berlin", "2026-10-25", ["05:00"]),
+    ],
+)
+def test_days_on_which_clocks_change_have_one_fire(cron: str, zone: str, day: str, utc: list[str]) -> None:
+    begin = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo(zone))
+    end = begin + timedelta(days=1)
+    found = expected([cron], zone, begin.timestamp(), end.timestamp() - 1)
+    assert [f"{datetime.fromtimestamp(fire, UTC):%H:%M}" for fire in found] == utc
+
+
+@pytest.mark.parametrize(("day", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-06-01", 24)])
+def test_an_hourly_schedule_has_every_hour_of_such_a_day(day: str, hours: int) -> None:
+    begin = datetime.fromisoformat(day).replace(tzinfo=ZoneInfo("Europe/Berlin"))
+    end = begin + timedelta(days=1)
+    assert len(expected(["15 * * * *"], "Europe/Berlin", begin.timestamp(), end.timestamp() - 1)) == hours
+
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
+FIRES = tuple(NOW - DAY * days - 6 * 3600 for days in (3, 2, 1, 0))
+
+
+def schedule(**more: object) -> Schedule:
+    told: dict[str, object] = {"status": "running", "started": FIRES[0] - 9 * DAY, "expected": FIRES}
+    return Schedule("nightly", "job", "UTC", False, True, **(told | more))  # type: ignore[arg-type]
+
+
+def run(status: str, created: float, partition: str | None = None) -> Ran:
+    return Ran(f"{status}{created}", "job", status, partition, created)
+
+
+def test_many_fires_of_a_job_without_partitions_are_one_run() -> None:
+    (work,) = works(schedule(), [Request(fire, "job") for fire in FIRES], [])
+    assert (work.fires, work.count, work.state) == ((FIRES[0], FIRES[-1]), 4, "missing")
+
+
+def test_every_partition_and_every_configuration_is_a_run_of_its_own() -> None:
+    asked = [Request(fire, "job", partition=str(number)) for number, fire in enumerate(FIRES)]
+    assert [work.partition for work in works(schedule(), asked, [])] == ["0", "1", "2", "3"]
+    asked = [Request(fire, "job", config={"day": number}) for number, fire in enumerate(FIRES)]
+    assert len(works(schedule(), asked, [])) == 4
+
+
+@pytest.mark.parametrize(
+    ("ran", "state", "none", "failed", "completed"),
+    [
+        ([], "missing", 1, 1, 1),
+        ([run("success", FIRES[-1] + 5)], "done", 0, 0, 1),
+        ([run("success", FIRES[-1] - 5)], "missing", 1, 1, 1),
+        ([run("failure", FIRES[-1] + 5)], "failed", 0, 1, 1),
+        ([run("failure", FIRES[-1] + 9), run("success", FIRES[-1] + 5)], "done", 0, 0, 1),
+        ([run("started", FIRES[-1] + 5)], "running", 0, 0, 0),
+    ],
+)
+def test_what_is_run_again(ran: list[Ran], state: str, none: int, failed: int, completed: int) -> None:
+    found = works(schedule(), [Request(fire, "job") for fire in FIRES], ran)
+    assert [work.state for work in found] == [state]
+    counts = [len(chosen(found, word)) for word in ("none", "failed", "completed")]
+    assert counts == [none, failed, completed]
+
+
+@pytest.mark.parametrize(
+    ("more", "expected_"),
+    [
+        ({}, True),
+        ({"status": "stopped"}, False),
+        ({"status": None, "started": None}, False),
+        ({"started": FIRES[-1] + 1}, False),
+        ({"iterated": FIRES[-1] + 1}, False),
+        ({"last": FIRES[-1]}, False),
+        ({"last": FIRES[0]}, True),
+    ],
+)
+def test_what_the_daemon_fires_by_itself(more: dict[str, object], expected_: bool) -> None:
+    assert fires_by_itself(schedule(**more), FIRES) is expected_
+
+
+def test_what_was_off_on_purpose() -> None:
+    off = schedule(status="stopped", last=FIRES[0])
+    assert was_on(off, truth(NOW, (off,)), ())
+    assert not was_on(off, truth(NOW, (off,)), ["nightly"])
+    other = Schedule("other", "o", "UTC", False, True, "running", last=FIRES[2])
+    assert not was_on(off, truth(NOW, (off, other)), ())
+    assert not was_on(schedule(status="stopped", last=NOW - 20 * DAY), truth(NOW, (off,)), ())
+    assert not was_on(schedule(status="running", last=FIRES[0]), truth(NOW, (off,)), ())
+
+
+@pytest.mark.parametrize(
+    ("more", "cause", "said"),
+    [
+        ({"used": False}, "daemon", "no daemon has ever run here"),
+        ({"beats": {"SCHEDULER": None}}, "daemon", "no heartbeat was ever heard"),
+        ({"beats": dict.fromkeys(DAEMONS, NOW - 121)}, "daemon", "it is dead"),
+        ({"beats": {"SCHEDULER": NOW - 600, "SENSOR": NOW - 5}}, "daemon", "SCHEDULER was not heard for 10 min"),
+        (
+            {"beats": dict.fromkeys(DAEMONS, NOW - 600), "processes": (Process(7, "dagster-daemon run", False, True),)},
+            "daemon",
+            "process 7 is there and is stopped by a signal",
+        ),
+        ({"active": (run("queued", NOW - 1000),)}, "stuck", "is queued for 17 min"),
+        (
+            {"runs": {"job": (Ran("a", "job", "failure", None, NOW - 9, NOW - 8, NOW - 7),)}},
+            "run",
+            "ended with failure",
+        ),
+        ({"assets": {"mart": (36.0, NOW - 3 * DAY)}}, "late", "materialized 3 days ago, its SLA is 36 h"),
+        ({"assets": {"mart": (36.0, None)}}, "late", "never materialized"),
+    ],
+)
+def test_every_sign(more: dict[str, Any], cause: str, said: str) -> None:
+    (found,) = signs(truth(NOW, (), **more), {}, WATCH, DAGSTER)
+    assert (found.cause, said in found.reason) == (cause, True), found.reason
