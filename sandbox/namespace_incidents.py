@@ -26,7 +26,7 @@ OTHERS = " mass-delete and wrong-restate have defaults of their own."
         "where": "For flip-bytes: used (default: table data), free (a block that nothing uses) or header.",
         "seed": "For flip-bytes: another number, another byte (default: 0).",
         "keep": "For truncate: percent of the file that stay (default: 60).",
-        "days": "For lost-wal and old-data-new-state: how many of the last days are lost (default: 5).",
+        "days": "For lost-wal and old-data-new-state: how many days are lost (default: 5); for stopped-daemon 3.",
         "table": "For dropped-view and dropped-table: schema.name (default: ebird.fct_daily_bird_observations).",
         "schema": "For dropped-schema: a schema of databox (default: sqlmesh__ebird).",
         "leave": "For disk-full: KB that stay free (default: 64).",
@@ -70,8 +70,9 @@ def break_(
     disk-full: a ballast file fills the volume of the stack (only one with less than 2 GB free).
     locked: a process in the background holds a file open for writing, until unlock or sandbox.down.
     newer-storage: a file has the storage version of a newer DuckDB.
+    stopped-daemon: Dagster's daemon was killed some days ago (default: 3), and its schedules have missed every fire.
     On a stack of MotherDuck only those that need no file of a catalog: bad-window, mass-delete, wrong-restate,
-    lost-state and the dropped ones.
+    lost-state, stopped-daemon and the dropped ones.
 
     Example: inv sandbox.break bad-window --mode=empty --dir=/tmp/stack
     """

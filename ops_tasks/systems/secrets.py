@@ -15,7 +15,8 @@ from urllib.parse import quote
 from ops_tasks.stack import FOUND, texts
 
 NAMES = re.compile(
-    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|(?:^|_)KEY$|CREDENTIALS|AUTHORIZATION",
+    r"TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|API_?KEY|PRIVATE_?KEY|ACCESS_?KEY|(?:^|_)KEY$|CREDENTIALS|AUTHORIZATION"
+    r"|^OPS_PING|^OPS_NOTIFY",
     re.IGNORECASE,
 )
 # The text may be JSON, and has to stay so: quotes may be escaped, and a quoted name hides a quoted value only.

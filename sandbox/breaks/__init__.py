@@ -35,6 +35,7 @@ ANYWHERE = (
     "dropped-table",
     "dropped-schema",
     "lost-state",
+    "stopped-daemon",
     "unlock",
 )
 
@@ -69,6 +70,7 @@ def registry() -> dict[str, Break]:
         missing_files,
         newer_storage,
         old_data,
+        stopped_daemon,
         wals,
     )
 
@@ -91,6 +93,7 @@ def registry() -> dict[str, Break]:
         "locked": locked.apply,
         "unlock": locked.unlock,
         "newer-storage": newer_storage.apply,
+        "stopped-daemon": stopped_daemon.apply,
     }
 
 

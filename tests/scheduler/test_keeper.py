@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from ops_tasks.errors import StepFailed
+from ops_tasks.errors import StepFailed, UsageError
 from ops_tasks.systems import daemon
 
 LIVES = "import os, time; open('pids', 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
@@ -98,3 +98,25 @@ def test_a_program_that_cannot_start_is_told_with_its_log(tmp_path: Path) -> Non
         until(lambda: daemon.kept(tmp_path / ".ops") is None)
         raise StepFailed(daemon.tail(tmp_path / ".ops"))
     assert "missing" in told.value.reason
+
+
+@pytest.mark.parametrize(
+    ("unit", "words"),
+    [("dagster.service", "restart dagster.service"), ("user:dagster.service", "--user restart dagster.service")],
+)
+def test_systemd_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, unit: str, words: str) -> None:
+    program = tmp_path / "systemctl"
+    program.write_text('#!/bin/sh\necho "$@" >> "$0.told"\n', encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    daemon.tell_systemd("restart", unit)
+    assert (tmp_path / "systemctl.told").read_text() == f"{words}\n"
+    program.write_text("#!/bin/sh\necho Unit not found. >&2; exit 5\n", encoding="utf-8")
+    with pytest.raises(StepFailed, match="Unit not found"):
+        daemon.tell_systemd("restart", unit)
+
+
+def test_a_machine_without_systemd_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(UsageError, match="there is no systemctl here"):
+        daemon.tell_systemd("start", "dagster.service")

@@ -6,12 +6,18 @@ import os
 import signal
 import sqlite3
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
-from sandbox import scheduler
+from ops_tasks.stack import find
+from ops_tasks.systems import daemon
+from sandbox import breaks, scheduler, stacks
 from sandbox.api import state as states
+from sandbox.api.server import serve
+from tests.conftest import Sandbox
 from tests.scheduler.conftest import DAYS, Outage
+from tests.watch.receiver import listening
 
 MODULE = "    module: databox.definitions\n"
 pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(480)]
@@ -33,8 +39,11 @@ def test_days_are_made_up_for_once_and_can_be_taken_back(outage: Outage) -> None
     assert (outage.hashes(), outage.stored()) == (before, stored)
     assert scheduler.daemons(outage.folder) == []
 
-    resumed = outage.invoke("ops.resume", "--yes")
+    with listening() as receiver:
+        resumed = outage.invoke("ops.resume", "--yes", env={"OPS_PING_OPERATIONS": f"{receiver.url}/k3y/{{check}}"})
     assert resumed.code == 0, resumed.err
+    assert receiver.paths == ["/k3y/ops-resume/start", "/k3y/ops-resume"]
+    assert resumed.document["operation"] in receiver.heard[1].body
     assert outage.differences() == []
     assert outage.made("ebird_daily") == partitions(outage)
     assert len(outage.made("all_pipelines")) == 2  # the one before the outage, and the newest missed fire
@@ -48,8 +57,11 @@ def test_days_are_made_up_for_once_and_can_be_taken_back(outage: Outage) -> None
     assert again.document["operation"] is None
     assert outage.runs() == done
 
-    undone = outage.invoke("ops.rollback", resumed.document["operation"], "--yes", "--discard-later-changes")
+    back = ("ops.rollback", resumed.document["operation"], "--yes", "--discard-later-changes")
+    with listening() as receiver:
+        undone = outage.invoke(*back, env={"OPS_PING_OPERATIONS": f"{receiver.url}/{{check}}"})
     assert undone.code == 0, undone.err
+    assert receiver.paths == ["/ops-rollback/start", "/ops-rollback"]
     assert outage.hashes() == before
     assert scheduler.daemons(outage.folder) == []
 
@@ -69,8 +81,10 @@ def test_killed_while_it_fills_it_goes_on_at_that_day(outage: Outage) -> None:
 def test_a_day_that_fails_stops_it_and_what_was_loaded_stays(outage: Outage) -> None:
     days = partitions(outage)
     outage.fault("error", "noaa", states.read(outage.folder).last, states.read(outage.folder).last)
-    failed = outage.invoke("ops.resume", "--yes")
+    with listening() as receiver:
+        failed = outage.invoke("ops.resume", "--yes", env={"OPS_PING_OPERATIONS": f"{receiver.url}/{{check}}"})
     assert failed.code == 5, failed.err
+    assert receiver.paths == ["/ops-resume/start", "/ops-resume/5"]
     assert "ended with failure" in failed.document["findings"][0]["reason"]
     outage.heal()
     retried = outage.invoke("ops.retry", failed.document["operation"], "--yes")
@@ -180,3 +194,20 @@ def test_what_is_run_again(outage: Outage) -> None:
     days = {work["partition"] for work in again["works"] if work["partition"]}
     assert set(partitions(outage)) <= days
     assert outage.invoke("ops.resume", "--plan", "--reprocess=failed").document["plan"]["works"] == []
+
+
+def test_the_incident_on_request(loaded: Path, tmp_path: Path) -> None:
+    folder = stacks.copy(loaded, tmp_path / "live")
+    with serve(folder):
+        sandbox = Sandbox(folder)
+        try:
+            before = sandbox.hashes()
+            breaks.apply("stopped-daemon", folder, days=2)
+            assert sandbox.hashes() == before
+            assert sandbox.invoke("ops.doctor").document["verdict"]["cause"] == "daemon"
+            resumed = sandbox.invoke("ops.resume", "--yes")
+            assert resumed.code == 0, resumed.err
+            assert sandbox.differences() == []
+        finally:
+            daemon.stop(find(folder).home)
+            scheduler.stop_all(folder)
