@@ -28,7 +28,7 @@ def rewind(project: str, gateway: str | None, until: str) -> dict[str, dict[str,
     """
     context = context_of(project, gateway, read_only=False)
     then, ahead = to_timestamp(until), dict[str, dict[str, str]]()
-    claimed, compacted = _claimed(context, then)
+    claimed, compacted, since = _claimed(context, then)
     state: Any = context.state_sync
     for summary in context.state_reader.get_environments_summary():
         _, snapshots = deployed(context, summary.name)
@@ -36,9 +36,10 @@ def rewind(project: str, gateway: str | None, until: str) -> dict[str, dict[str,
         for snapshot in snapshots.values():
             key = (snapshot.name, str(snapshot.version))
             had = claimed.get(key, [])
-            if key in compacted:
+            if key in compacted and snapshot.intervals:
                 unit = snapshot.node.interval_unit.milliseconds
-                had = _minus(snapshot.intervals, [(then - then % unit - unit, snapshot.intervals[-1][1])])
+                start = min(since.get(key, then), then - then % unit - unit)
+                had = _minus(snapshot.intervals, [(start, max(start, snapshot.intervals[-1][1]))])
             newer = _minus(snapshot.intervals, had)
             if newer:
                 progress(f"{summary.name}: taking {short(snapshot.name)} back to {until}")
@@ -49,8 +50,9 @@ def rewind(project: str, gateway: str | None, until: str) -> dict[str, dict[str,
     return ahead
 
 
-def _claimed(context: Context, then: int) -> tuple[dict[Version, Intervals], set[Version]]:
-    """What each version's production table had at `then` by SQLMesh's own log, and whose log was compacted since.
+def _claimed(context: Context, then: int) -> tuple[dict[Version, Intervals], set[Version], dict[Version, int]]:
+    """What each version's production table had at `then` by SQLMesh's own log, and whose log was compacted since; and the first
+    instant of what was written after it.
 
     The order is that in which SQLMesh (0.236) reads its log.
     """
@@ -67,16 +69,19 @@ def _claimed(context: Context, then: int) -> tuple[dict[Version, Intervals], set
     )
     had: dict[Version, Intervals] = {}
     compacted: set[Version] = set()
+    since: dict[Version, int] = {}
     for name, version, start, end, removed, is_compacted, created in state.engine_adapter.fetchall(query):
         key, span = (str(name), str(version)), (int(start), int(end))
         if int(created) > then:
-            if is_compacted:
+            if is_compacted:  # `sqlmesh run` compacts before it computes
                 compacted.add(key)
+            else:
+                since[key] = min(span[0], since.get(key, span[0]))
         elif removed:
             had[key] = remove_interval(had.get(key, []), *span)
         else:
             had[key] = merge_intervals([*had.get(key, []), span])
-    return had, compacted
+    return had, compacted, since
 
 
 def _minus(spans: Intervals, others: Intervals) -> list[Interval]:

@@ -47,7 +47,8 @@ def test_days_are_made_up_for_once_and_can_be_taken_back(outage: Outage) -> None
     assert outage.differences() == []
     assert outage.made("ebird_daily") == partitions(outage)
     assert len(outage.made("all_pipelines")) == 2  # the one before the outage, and the newest missed fire
-    assert len(outage.runs()) == len(first) + len(partitions(outage)) + 1
+    good = [one for one in outage.runs() if one[2] == "SUCCESS"]  # one that met another writer was run once more
+    assert len(good) == len(first) + len(partitions(outage)) + 1
     assert len(scheduler.daemons(outage.folder)) == 1
     assert outage.invoke("ops.doctor").code == 0
 
@@ -95,7 +96,7 @@ def test_a_day_that_fails_stops_it_and_what_was_loaded_stays(outage: Outage) -> 
 
 def test_a_source_that_swallows_its_errors_is_told_although_every_run_is_good(outage: Outage) -> None:
     lost = states.read(outage.folder).last
-    outage.fault("error", "ebird", lost, lost)
+    outage.fault("empty", "ebird", lost, lost)
     told = outage.invoke("ops.resume", "--yes")
     assert told.code == 1, told.err
     (found,) = told.document["findings"]
