@@ -51,10 +51,9 @@ def rewind(project: str, gateway: str | None, until: str) -> dict[str, dict[str,
 
 
 def _claimed(context: Context, then: int) -> tuple[dict[Version, Intervals], set[Version], dict[Version, int]]:
-    """What each version's production table had at `then` by SQLMesh's own log, and whose log was compacted since; and the first
-    instant of what was written after it.
+    """What each version's production table had at `then` by SQLMesh's own log, in the order in which SQLMesh reads it.
 
-    The order is that in which SQLMesh (0.236) reads its log.
+    Also whose log was compacted since, and the first instant of what was written after it.
     """
     sync: Any = context.state_sync
     while hasattr(sync, "state_sync"):  # SQLMesh (0.236) wraps a cache around it
