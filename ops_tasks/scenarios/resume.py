@@ -155,9 +155,13 @@ def outside(stack: Stack, found: Facts, run: Run) -> None:
 
 
 def gap(found: Facts, days: Sequence[date]) -> list[date]:
-    """Those of the days that lie in the gap; a fire is about the day before it."""
+    """Those of the days that lie in the gap: a fire is about the day before it, so the last one's is the last day.
+
+    Whatever came after that day is not due before the next fire.
+    """
+    newest = max((work.fires[1] for work in found.runs), default=found.until)
     first = datetime.fromtimestamp(found.since, UTC).date() - timedelta(days=1)
-    last = datetime.fromtimestamp(found.until, UTC).date()
+    last = datetime.fromtimestamp(newest, UTC).date() - timedelta(days=1)
     return [day for day in days if first <= day <= last]
 
 

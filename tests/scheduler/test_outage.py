@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -95,7 +95,7 @@ def test_a_day_that_fails_stops_it_and_what_was_loaded_stays(outage: Outage) -> 
 
 
 def test_a_source_that_swallows_its_errors_is_told_although_every_run_is_good(outage: Outage) -> None:
-    lost = states.read(outage.folder).last
+    lost = date.fromisoformat(partitions(outage)[-1])
     outage.fault("empty", "ebird", lost, lost)
     told = outage.invoke("ops.resume", "--yes")
     assert told.code == 1, told.err
