@@ -39,9 +39,14 @@ class _Section(BaseModel):
 
 
 class SqlmeshSection(_Section):
-    """Where the SQLMesh project is; `state` is the DuckDB file of its `state_connection`, if it has one of its own."""
+    """Where the SQLMesh project is; `state` is the DuckDB file of its `state_connection`, if it has one of its own.
+
+    `cwd` is the folder that SQLMesh is started in (default: the project): relative paths of its configuration are
+    relative to that.
+    """
 
     project: Path
+    cwd: Path | None = None
     gateway: str | None = None
     environment: str = "prod"
     state: Path | None = None
@@ -81,7 +86,7 @@ class TableSection(_Section):
 
 
 class LoadSection(_Section):
-    """How a source is loaded: a dlt source function (`module:function`), or a command."""
+    """How a source is loaded: a dlt source function (`module:function`), or a command; a source may have no load."""
 
     dlt: str | None = None
     command: tuple[str, ...] | None = None
@@ -119,7 +124,7 @@ class SourceSection(_Section):
     catalog: str
     dataset: str
     tables: dict[str, TableSection] = Field(min_length=1)
-    load: LoadSection
+    load: LoadSection | None = None
     pipeline: str | None = None
     window: WindowSection = WindowSection()
     horizon: Span | None = None

@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from ops_tasks.errors import UsageError, nearest
-from ops_tasks.sections import LOCAL, MOTHERDUCK, OpsSection, SourceSection
+from ops_tasks.sections import LOCAL, MOTHERDUCK, LoadSection, OpsSection, SourceSection
 
 FILE = "invoke.yaml"
 BACKEND = "DATABOX_BACKEND"
@@ -84,6 +84,12 @@ class Stack:
         return self.root / self.config.sqlmesh.project
 
     @property
+    def sqlmesh_folder(self) -> Path:
+        """The folder that SQLMesh is started in: DuckDB takes relative paths of its configuration from there."""
+        cwd = self.config.sqlmesh.cwd
+        return self.project if cwd is None else self.root / cwd
+
+    @property
     def duckdb_files(self) -> list[Path]:
         """Every DuckDB file of the state set, the SQLMesh state included."""
         state = [] if self.state_file is None else [self.state_file]
@@ -107,6 +113,14 @@ class Stack:
             known = list(self.config.sources)
             raise UsageError(f"unknown source {name!r}", nearest(name, known))
         return self.config.sources[name]
+
+    def load(self, name: str) -> LoadSection:
+        """How a source is loaded; `UsageError` where nobody has said it."""
+        load = self.source(name).load
+        if load is None:
+            way_out = f"write `load: {{command: [...]}}` or `load: {{dlt: module:function}}` at ops.sources.{name}"
+            raise UsageError(f"{self.file}: source {name} has no load", way_out)
+        return load
 
     def now(self) -> datetime:
         """This stack's present: the clock, unless the configuration fixes it (a rehearsal on an old copy)."""
@@ -155,6 +169,11 @@ def find_above(folder: Path, way_out: str = "") -> Stack:
     raise UsageError(f"no {FILE} with an 'ops:' section in {here} or above it", way_out)
 
 
+def of_text(file: Path, text: str) -> Stack:
+    """The stack that `file` would describe if `text` were in it; raises as `find` does."""
+    return _load(file, _parsed(file, text))
+
+
 def texts(value: object, *, keys: bool = False) -> Iterator[str]:
     """Every text in a JSON value, its keys included when asked for."""
     if isinstance(value, str):
@@ -170,17 +189,24 @@ def texts(value: object, *, keys: bool = False) -> Iterator[str]:
 
 
 def _parse(file: Path) -> dict[str, Any]:
+    try:
+        return _parsed(file, file.read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: not YAML: {str(error).splitlines()[0]}") from None
+
+
+def _parsed(file: Path, text: str) -> dict[str, Any]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
     yaml: Any = YAML(typ="rt")
     try:
-        parsed: object = yaml.load(file.read_text(encoding="utf-8"))
+        parsed: object = yaml.load(text)
     except MarkedYAMLError as error:
         broken: Any = error
         line = broken.problem_mark.line + 1 if broken.problem_mark else 1
         raise UsageError(f"{file}:{line}: not YAML: {broken.problem}") from None
-    except (YAMLError, UnicodeDecodeError) as error:
+    except YAMLError as error:
         raise UsageError(f"{file}: not YAML: {str(error).splitlines()[0]}") from None
     return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
 

@@ -10,7 +10,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.errors import OpsError, Refused
-from ops_tasks.namespaces import prevention, recovery, restating, restoring, resuming
+from ops_tasks.namespaces import init, prevention, recovery, restating, restoring, resuming
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
 from ops_tasks.namespaces.restating import Asked, reload
@@ -250,6 +250,7 @@ ns = Collection(
     restating.restate,
     restoring.restore,
     resuming.resume,
+    init.init,
     prevention.prevention,
     retry,
     rollback,

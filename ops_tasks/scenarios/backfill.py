@@ -159,7 +159,7 @@ def put_back(stack: Stack, found: Facts, run: Run) -> Result:
 
 
 def _command(stack: Stack, reload: Reload) -> str:
-    load = stack.source(reload.source).load
+    load = stack.load(reload.source)
     return " ".join(argv(load.command)) if load.command else f"(dlt source {load.dlt})"
 
 

@@ -185,7 +185,7 @@ def _reload(stack: Stack, name: str, raw: Sequence[RawTable]) -> Reload:
             for table in dated
         ),
         tuple(table.table for table in own if not table.date_column),
-        in_place=config.load.dlt is None,
+        in_place=stack.load(name).dlt is None,
     )
 
 

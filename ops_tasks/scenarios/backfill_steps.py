@@ -49,9 +49,9 @@ def before(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
     if any(reload.in_place for reload in found.reloads):
         # A loader in place wants the files to itself, and a file that is put back wants a SQLMesh that never saw it.
         hands.dismiss("sqlmesh")
-        hands.warm("sqlmesh", cwd=stack.project)
+        hands.warm("sqlmesh", cwd=stack.sqlmesh_folder)
     else:
-        hands.warm("sqlmesh", cwd=stack.project)
+        hands.warm("sqlmesh", cwd=stack.sqlmesh_folder)
         project = stack.config.sqlmesh
         hands.send("sqlmesh", "prepare", project=str(stack.project), gateway=project.gateway)
     with snapshots.copies(stack, found.snapshot, hands) as copies:
@@ -93,7 +93,7 @@ def _begin_load(stack: Stack, found: Facts, reload: Reload, hands: Crew, run: Ru
     hands.send(
         warm_load(stack, reload.source, found.window, hands),
         "stage",
-        factory=config.load.dlt,
+        factory=stack.load(reload.source).dlt,
         python_path=[str(stack.root / path) for path in stack.config.python_path],
         pipeline=f"{config.pipeline or reload.source}_ops_{found.operation}",
         dataset=reload.dataset,
@@ -111,7 +111,7 @@ def warm_load(stack: Stack, source: str, window: Window, hands: Crew) -> str:
     """Start the worker that will load a source: one each, because its window is in its environment."""
     config = stack.source(source)
     env = window_env(config.window, window.start, window.end, stack.today())
-    if config.load.dlt is None:
+    if stack.load(source).dlt is None:
         return hands.warm("load", name=f"load {source}", env=env | {"PYTHONPATH": python_path(stack)})
     require("dlt", "dlt")
     return hands.warm("dlt", name=f"dlt {source}", env=env)
@@ -134,7 +134,7 @@ def _load_in_place(stack: Stack, found: Facts, reload: Reload, hands: Crew, run:
     dated = [asdict(table) for table in reload.dated]
     hands.call("duck", "raw:delete", raw=raw, dataset=reload.dataset, tables=dated, **_days(found))
     worker = warm_load(stack, reload.source, found.window, hands)
-    command = argv(stack.source(reload.source).load.command or ())
+    command = argv(stack.load(reload.source).command or ())
     hands.call(worker, "run", run.say, command=command, cwd=str(stack.root))
     hands.dismiss(worker)
     staging = backends.of(stack).set_aside(reload.catalog, loaded, hands)
@@ -202,7 +202,7 @@ def restate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
         return {"restated": {}, "audits": []}
     permitted = permit(stack)
     hands = crew.on(run.log, run.held)
-    hands.warm("sqlmesh", cwd=stack.project)
+    hands.warm("sqlmesh", cwd=stack.sqlmesh_folder)
     if found.contracts:
         hands.warm("soda")
     project = stack.config.sqlmesh

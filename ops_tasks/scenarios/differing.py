@@ -98,7 +98,7 @@ def _models(stack: Stack, hands: Crew) -> dict[str, dict[str, Any]]:
 
     A state that is lost or broken knows nothing; rows are compared all the same.
     """
-    name = hands.warm(CHECKS, cwd=stack.project)  # it stays: the validation of the live stack needs it too
+    name = hands.warm(CHECKS, cwd=stack.sqlmesh_folder)  # it stays: the validation of the live stack needs it too
     try:
         seen = hands.call(name, "sqlmesh:inspect", **project(stack), environment=stack.config.sqlmesh.environment)
         hands.call(name, "sqlmesh:let_go")

@@ -31,6 +31,7 @@ def examine(stack: Stack, say: Say, told: Told, *, deep: bool = False, limit: fl
         lines.append(line)
         told(line)
 
+    tell(probes.configuration(stack))
     tell(probes.operations(stack))
     with Crew(stack.root, limit=limit) as hands:
         hands.call("damage", "duck:be_polite")

@@ -17,11 +17,11 @@ def load(stack: Stack, name: str, say: Say, *, env: Mapping[str, str] | None = N
 
     `options` go to the worker (`log`, `held`). Raises `StepFailed` when the load fails.
     """
-    source = stack.source(name)
+    source, how = stack.source(name), stack.load(name)
     added = {**(env or {}), "PYTHONPATH": python_path(stack)}
-    if source.load.command is not None:
+    if how.command is not None:
         with Worker("load", cwd=stack.root, env=added, **options) as worker:
-            command = argv(source.load.command)
+            command = argv(how.command)
             return cast("dict[str, Any]", worker.call("run", say, command=command, cwd=str(stack.root), env=added))
     if stack.config.dlt is None:
         raise UsageError(f"source {name} loads with dlt, and there is no ops.dlt.pipelines_dir", "configure it")
@@ -32,7 +32,7 @@ def load(stack: Stack, name: str, say: Say, *, env: Mapping[str, str] | None = N
             worker.call(
                 "stage",
                 say,
-                factory=source.load.dlt,
+                factory=how.dlt,
                 python_path=[str(stack.root / path) for path in stack.config.python_path],
                 pipeline=source.pipeline or name,
                 dataset=source.dataset,

@@ -25,7 +25,7 @@ class Observer:
             "environment": sqlmesh.environment,
         }
         self._begun: dict[str, Any] | None = None
-        crew.warm("sqlmesh", cwd=stack.project)
+        crew.warm("sqlmesh", cwd=stack.sqlmesh_folder)
         crew.warm("duck")
 
     def sqlmesh(self, function: str, **arguments: Any) -> Any:

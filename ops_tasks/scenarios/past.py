@@ -180,7 +180,7 @@ def _rewind(stack: Stack, found: Facts, past: Past, crew: Crew, run: Run) -> Res
     kept = str(snapshots.folder_of(stack, found.snapshot))
     folders = [stack.relative(folder) for folder in stack.folders]
     retired = hands.call("files", "retire", root=str(stack.root), folder=kept, paths=folders)
-    hands.warm(CHECKS, cwd=stack.project)
+    hands.warm(CHECKS, cwd=stack.sqlmesh_folder)
     ahead = hands.call(CHECKS, "sqlmesh_rewind:rewind", run.say, **project(stack), until=past.created_at)
     hands.call(CHECKS, "sqlmesh_mend:let_go")
     return {"ahead": ahead, "retired": retired}

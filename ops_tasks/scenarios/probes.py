@@ -22,6 +22,7 @@ from ops_tasks.scenarios.window import clusters
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.questions import asked
 
 FEW_INODES = 1000
 FAR = 365.0
@@ -31,6 +32,18 @@ SLACK = timedelta(seconds=1)
 def files(stack: Stack, seen: Sequence[FileHealth]) -> list[Line]:
     """A line per database file."""
     return [_file(file, remote=stack.remote) for file in seen]
+
+
+def configuration(stack: Stack) -> Line:
+    """What nobody has confirmed yet: values that `ops.init` had to guess."""
+    symptoms = tuple(
+        Symptom("question", f"{stack.file.name}:{line}", text, "set the value below it, then remove that comment")
+        for line, text in asked(stack.file)
+    )
+    loads = sum(1 for source in stack.config.sources.values() if source.load is None)
+    notes = (f"{loads} sources have no load: they cannot be backfilled",) if loads else ()
+    said = f"{len(symptoms)} open questions" if symptoms else "no open question"
+    return Line("configuration", f"{len(stack.config.sources)} sources, {said}", symptoms, notes)
 
 
 def operations(stack: Stack) -> Line:
@@ -80,7 +93,7 @@ def versions() -> Line:
 
 def state(stack: Stack, hands: Crew, say: Say) -> Line:
     """SQLMesh's state against the warehouse, in every environment, and the audits."""
-    worker = hands.worker("sqlmesh_checks", stack.project)
+    worker = hands.worker("sqlmesh_checks", stack.sqlmesh_folder)
     worker.call("be_polite", **project(stack), files=[str(path) for path in stack.duckdb_files])
     seen = drift(stack, say, worker)
     symptoms = [

@@ -176,7 +176,7 @@ def _kept(keeps: Sequence[Keep]) -> set[str]:
 def _models(stack: Stack, found: Facts, broken: set[str], hands: Crew) -> list[dict[str, Any]]:
     """Deployed models of the environment, or those of the files on disk where no state tells."""
     instead = {str(stack.root / path): None for path in (*broken, *found.gone)}
-    name = hands.warm("sqlmesh_mend", cwd=stack.project)
+    name = hands.warm("sqlmesh_mend", cwd=stack.sqlmesh_folder)
     state = stack.relative(stack.state_file) if stack.state_file else stack.relative(health.main_file(stack))
     if state not in broken:
         rows: list[dict[str, Any]] = hands.call(name, "survey", **project(stack), raw=dated_raw(stack), instead=instead)

@@ -91,8 +91,8 @@ def _bringing(stack: Stack, found: Facts, hands: Crew, agree: Agree | None) -> l
         title = f"Keep the history of {', '.join(one.name for one in found.keeps)}"
         made.append(Step("history", title, partial(steps.keep, stack, found, hands)))
     for name in found.refills:
-        command = stack.source(name).load.command
-        equivalent = " ".join(argv(command)) if command else f"(dlt source {stack.source(name).load.dlt})"
+        load = stack.load(name)
+        equivalent = " ".join(argv(load.command)) if load.command else f"(dlt source {load.dlt})"
         made.append(Step(f"load {name}", f"Load {name}", partial(_refill, stack, name), equivalent=equivalent))
     if any(not name.startswith('"') for name in found.before or {}):
         made.append(Step("gate", "Compare the raw tables with before", partial(steps.gate, stack, found, hands)))
@@ -119,11 +119,11 @@ def _well(check: Callable[[Stack, Say, Crew], Verdict], stack: Stack, crew: Crew
 
 
 def _drift(stack: Stack, say: Say, hands: Crew) -> Verdict:
-    return drift(stack, say, hands.worker(steps.CHECKS, stack.project))
+    return drift(stack, say, hands.worker(steps.CHECKS, stack.sqlmesh_folder))
 
 
 def _audits(stack: Stack, say: Say, hands: Crew) -> Verdict:
-    verdict = audits(stack, say, hands.worker(steps.CHECKS, stack.project))
+    verdict = audits(stack, say, hands.worker(steps.CHECKS, stack.sqlmesh_folder))
     hands.dismiss(steps.CHECKS)
     return verdict
 

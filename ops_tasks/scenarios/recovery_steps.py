@@ -100,7 +100,7 @@ def gate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 def begin(stack: Stack, crew: Crew, run: Run) -> Result:
     """Deploy the project into a new, empty state."""
     hands = crew.on(run.log, run.held)
-    hands.warm(CHECKS, cwd=stack.project)
+    hands.warm(CHECKS, cwd=stack.sqlmesh_folder)
     environment = stack.config.sqlmesh.environment
     done = hands.call(
         CHECKS, "sqlmesh_mend:begin", run.say, **project(stack), environment=environment, now=fixed_now(stack)
@@ -135,7 +135,7 @@ def mend(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 
 
 def _survey(stack: Stack, hands: Crew, run: Run, instead: dict[str, None]) -> tuple[mending.Model, ...]:
-    hands.warm(CHECKS, cwd=stack.project)
+    hands.warm(CHECKS, cwd=stack.sqlmesh_folder)
     rows = hands.call(CHECKS, "sqlmesh_mend:survey", run.say, **project(stack), raw=dated_raw(stack), instead=instead)
     return mending.from_worker(rows)
 

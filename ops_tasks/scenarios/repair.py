@@ -29,7 +29,7 @@ def symptoms(stack: Stack, hands: Crew) -> tuple[Model, ...]:
     for file in file_health.examine(stack, hands):
         if file.broken:
             raise Refused(f"{file.path} is broken: {file.evidence[0]}", "invoke ops.rebuild")
-    name = hands.warm("sqlmesh_mend", cwd=stack.project)
+    name = hands.warm("sqlmesh_mend", cwd=stack.sqlmesh_folder)
     models = mending.from_worker(hands.call(name, "survey", **project(stack), raw=dated_raw(stack), instead={}))
     hands.call(name, "let_go")
     return models

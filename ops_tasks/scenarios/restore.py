@@ -195,7 +195,7 @@ def _ages(stack: Stack, taken: Snapshot) -> list[Refusal]:
 
 def _unsound(stack: Stack, instead: dict[str, str], hands: Crew) -> list[Refusal]:
     """A state is sound where every table that it speaks of is there."""
-    name = hands.warm("sqlmesh_mend", cwd=stack.project)
+    name = hands.warm("sqlmesh_mend", cwd=stack.sqlmesh_folder)
     models = mending.from_worker(hands.call(name, "survey", **project(stack), raw=dated_raw(stack), instead=instead))
     hands.call(name, "let_go")
     gone: Sequence[mending.Model] = mending.lost(models)

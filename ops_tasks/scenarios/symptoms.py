@@ -28,6 +28,7 @@ CAUSES = (
     "run",
     "tick",
     "not run",
+    "question",
 )
 INCIDENTS = {
     **dict.fromkeys(("wal", "bit-rot", "truncation", "version", "missing", "disk-full", "drift"), 1),
@@ -90,5 +91,7 @@ def verdict(lines: Sequence[Line]) -> Verdict:
         return Verdict(None, "in use by another process: nothing else can be judged", first)
     if first.cause == "not run":
         return Verdict(None, "it cannot be told: a probe could not run", first)
+    if first.cause == "question":
+        return Verdict(None, "healthy, as far as it is known: the configuration has an open question", first)
     incident = INCIDENTS[first.cause]
     return Verdict(incident, f"incident {incident}, {TITLES[incident]}: {first.cause}", first)

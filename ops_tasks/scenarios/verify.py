@@ -160,7 +160,7 @@ def sqlmesh(
         yield shared
         return
     require("sqlmesh", "sqlmesh")
-    with Worker(system, cwd=stack.project, **options) as worker:
+    with Worker(system, cwd=stack.sqlmesh_folder, **options) as worker:
         if system == "sqlmesh_checks":
             files = {f"file_{number}": str(path) for number, path in enumerate(stack.duckdb_files)}
             worker.call("reachable", databases=files)

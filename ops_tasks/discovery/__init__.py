@@ -1,0 +1,1 @@
+"""Looks around in a project and writes down what it found as an `ops:` section."""
