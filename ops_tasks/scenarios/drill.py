@@ -79,7 +79,7 @@ def _fill(copy: Stack, taken: Snapshot, say: Say, hands: Crew) -> None:
     (copy.home / "snapshots" / taken.name).symlink_to(taken.folder, target_is_directory=True)
     only = [*taken.manifest["databases"], *taken.manifest["folders"]]
     snapshots.restore(copy, taken.name, copy.home / "aside", consume=False, only=only, say=say, crew=hands)
-    hands.warm("sqlmesh_apply", cwd=copy.project)
+    hands.warm("sqlmesh_apply", cwd=copy.sqlmesh_folder)
     hands.call("sqlmesh_apply", "stays_inside", project=str(copy.project), folder=str(copy.root))
     hands.dismiss("sqlmesh_apply")
 
@@ -137,7 +137,7 @@ def _run(copy: Stack, facts: Facts, plan: Plan, tell: Tell) -> None:
 def _judge(copy: Stack, say: Say) -> list[str]:
     """Drift and audits, and the contracts but for their freshness: a snapshot is as old as it is."""
     with Crew(copy.root) as hands:
-        worker = hands.worker(CHECKS, copy.project)
+        worker = hands.worker(CHECKS, copy.sqlmesh_folder)
         verdicts: list[Verdict] = [drift(copy, say, worker), audits(copy, say, worker)]
     if copy.config.contracts is not None:
         verdicts.append(contracts(copy, say, freshness=False))
