@@ -15,6 +15,7 @@ from ops_tasks.discovery.tree import Tree, documents, dotted, module_of, text_of
 
 VERBS = re.compile(r"(?<![a-z])(load|ingest|import|extract|fetch|pull|sync|land|download|crawl|el)(?![a-z])", re.I)
 NO_LOAD = re.compile(r"sqlmesh|dagster|pytest|docker|git |rm -", re.I)
+DAYS = re.compile(r"days|start|end|since|until|from|window", re.I)
 META = set("|&;<>()`*?[]{}~")
 TARGET = re.compile(r"^([\w.:/-]+)\s*:(?!=)[^\n]*\n((?:\t[^\n]*\n?)+)", re.M)
 SCRIPTS = (".sh", ".bash", ".py")
@@ -23,12 +24,16 @@ DEPTH = 3
 
 @dataclass(frozen=True)
 class Factory:
-    """A function that makes a dlt source without being given anything: `module:function`, and names it may go by."""
+    """A function that makes a dlt source without being given anything: `module:function`, and names it may go by.
+
+    `takes` are parameters that sound like days: what is not given to it stays at its default.
+    """
 
     file: Path
     path: str
     names: frozenset[str]
     on: Path
+    takes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,8 @@ def factories(tree: Tree) -> list[Factory]:
         for node in module.body if module is not None else []:
             if isinstance(node, ast.FunctionDef) and _makes_source(node) and not _needs(node):
                 name, top = dotted(file)
-                found.append(Factory(file, f"{name}:{node.name}", frozenset(_names(node, file)), top))
+                given = [one.arg for one in [*node.args.args, *node.args.kwonlyargs] if DAYS.search(one.arg)]
+                found.append(Factory(file, f"{name}:{node.name}", frozenset(_names(node, file)), top, tuple(given)))
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, cast
@@ -98,6 +98,9 @@ def _load(tree: Tree, source: Source, paths: Sequence[Path]) -> Iterator[Fact]:
         yield Fact((*key, "load"), {"dlt": factory.path}, f"a dlt source in {tree.told(factory.file)}", question)
         cursor = next((str(one["cursor"]) for one in source.tables.values() if one.get("cursor")), None)
         told = windows.of_python(tree, factory.file, source.name, cursor)
+        if not told.window and factory.takes:
+            asked = f"{factory.path} takes {', '.join(factory.takes)}: which variable of the environment sets that?"
+            told = replace(told, question=asked)
     else:
         chosen, why = loaders.best(loaders.commands(tree), source.name, [source.dataset, *source.tables])
         if not chosen:

@@ -113,8 +113,9 @@ def _differences(facts: Sequence[Fact], section: Mapping[str, Any], missing: Seq
             here = cast("dict[str, Any]", here).get(part) if isinstance(here, dict) else None
         if here is None and fact.value:
             notes.append(f"{fact.name} is not configured; found {_said(fact.value)}: {fact.why}")
-        elif here is not None and _plain(here) != fact.value and not isinstance(fact.value, dict):
-            notes.append(f"{fact.name} is {_said(_plain(here))}, left alone; found {_said(fact.value)}: {fact.why}")
+        elif here is not None and fact.value and _plain(here) != fact.value:
+            configured = _said(_plain(here)) or "empty"
+            notes.append(f"{fact.name} is {configured}, left alone; found {_said(fact.value)}: {fact.why}")
     return notes
 
 
@@ -168,6 +169,7 @@ def _dump(tree: Mapping[str, Any], questions: Mapping[tuple[str, ...], str], mar
 def _commented(tree: Mapping[str, Any], questions: Mapping[tuple[str, ...], str], here: tuple[str, ...]) -> Any:
     """The same tree with its questions as comments; what is deep and small is written in one line."""
     from ruamel.yaml.comments import CommentedMap, CommentedSeq
+    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     made: Any = CommentedMap()
     for key, value in tree.items():
@@ -180,6 +182,9 @@ def _commented(tree: Mapping[str, Any], questions: Mapping[tuple[str, ...], str]
         elif isinstance(value, list):
             made[key] = CommentedSeq(cast("list[Any]", value))
             made[key].fa.set_flow_style()
+        elif isinstance(value, str) and ":" in value:
+            # YAML 1.1, which Invoke reads (3.0), knows no bare colon inside of braces.
+            made[key] = DoubleQuotedScalarString(value)
         else:
             made[key] = value
         if path in questions:

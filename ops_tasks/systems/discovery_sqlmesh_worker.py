@@ -24,9 +24,10 @@ def gateways(project: str) -> dict[str, Any]:
     try:
         configs = load_configs(None, Config, [project])
     except Exception as error:  # noqa: BLE001 - a configuration in Python may raise anything
-        raise UsageError(f"SQLMesh cannot load {project}: {str(error).splitlines()[0]}") from None
+        told = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise UsageError(f"SQLMesh cannot load {project}: {told}", f"sqlmesh -p {project} info tells more") from None
     if not configs:
-        raise UsageError(f"no SQLMesh configuration in {project}")
+        raise UsageError(f"no SQLMesh configuration in {project}", "give --dir the folder that holds the stack")
     config = next(iter(configs.values()))
     found = cast("dict[str, Any]", config.gateways)
     return {

@@ -56,22 +56,22 @@ class Shop(Sandbox):
     def differences(self) -> list[Any]:
         """Days on which a raw table or a mart is not what the shop's server says."""
         found: list[Any] = []
-        sold = {day: list(orders(day)) for day in self.api.days()}
-        sent = {day: list(parcels(day)) for day in self.api.days()}
+        sold = {day: len(list(orders(day))) for day in self.api.days()}
+        sent = {day: len(list(parcels(day))) for day in self.api.days()}
         counted = {
-            "landing.orders": ("strptime(placed, '%Y%m%d')::DATE", "count(*)", lambda day: len(sold[day])),
-            "landing.parcels": ("left_at::DATE", "count(*)", lambda day: len(sent[day])),
-            "sales.by_day": ("placed_on", "sum(orders)::INT", lambda day: len(sold[day])),
-            "sales.parcels_by_day": ("left_on", "sum(parcels)::INT", lambda day: len(sent[day])),
+            "landing.orders": ("strptime(placed, '%Y%m%d')::DATE", "count(*)", sold),
+            "landing.parcels": ("left_at::DATE", "count(*)", sent),
+            "sales.by_day": ("placed_on", "sum(orders)::INT", sold),
+            "sales.parcels_by_day": ("left_on", "sum(parcels)::INT", sent),
         }
         for table, (day_of, number, expected) in counted.items():
             there = dict(self.ask(f"SELECT {day_of}, {number} FROM {table} GROUP BY 1"))
+            days = sorted({*expected, *there})
             found += [
-                (table, str(day), there.get(day, 0), expected(day))
-                for day in sold
-                if there.get(day, 0) != expected(day)
+                (table, str(day), there.get(day, 0), expected.get(day, 0))
+                for day in days
+                if there.get(day, 0) != expected.get(day, 0)
             ]
-            found += [(table, str(day), rows, 0) for day, rows in there.items() if day not in sold]
         return found
 
     def hashes(self) -> dict[str, str]:
@@ -101,9 +101,8 @@ def shop_made(tmp_path_factory: pytest.TempPathFactory, period: tuple[date, date
     (folder / "var").mkdir()
     subprocess.run(["git", "init", "--quiet", str(folder)], check=True)
     with serving(Api(*period)) as api:
-        run = {"cwd": folder, "env": environment(api), "check": True, "capture_output": True}
-        subprocess.run(["bin/pull.sh"], **run)
-        subprocess.run([SQLMESH, "-p", "elt", "plan", "--auto-apply", "--no-prompts"], **run)
+        for command in (["bin/pull.sh"], [SQLMESH, "-p", "elt", "plan", "--auto-apply", "--no-prompts"]):
+            subprocess.run(command, cwd=folder, env=environment(api), check=True, capture_output=True)
     shutil.rmtree(folder / "logs", ignore_errors=True)
     return folder
 

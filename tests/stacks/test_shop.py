@@ -1,4 +1,4 @@
-"""Every scenario on a stack that is unlike the sandbox: YAML, one file, a shell command, no dlt, no Dagster, no Soda."""
+"""Every scenario on a stack unlike the sandbox: YAML, one file, a shell command, no dlt, no Dagster, no Soda."""
 
 from __future__ import annotations
 
@@ -44,7 +44,12 @@ def test_a_bad_window_is_found_mended_and_taken_back(shop: Shop) -> None:
     window = f"BETWEEN DATE '{first}' AND DATE '{last}'"
     shop.change(f"DELETE FROM landing.orders WHERE strptime(placed, '%Y%m%d')::DATE {window}")
     shop.change(f"DELETE FROM landing.parcels WHERE left_at::DATE {window}")
-    assert shop.invoke("ops.restate", "--source=landing", f"--start={first}", f"--end={last}", "--allow-shrink", "--yes").code == 0
+    assert (
+        shop.invoke(
+            "ops.restate", "--source=landing", f"--start={first}", f"--end={last}", "--allow-shrink", "--yes"
+        ).code
+        == 0
+    )
     broken, bad = shop.hashes(), shop.differences()
     assert {table for table, *_ in bad} == {"landing.orders", "landing.parcels", "sales.by_day", "sales.parcels_by_day"}
 
