@@ -22,6 +22,7 @@ from ops_tasks.report.terminal import Terminal, escape, placed
 
 HELP = {
     "plan": "Show what would be done and stop; nothing is changed.",
+    "plan_out": "Show the plan, save it in this file for ops.apply, and stop; nothing is changed.",
     "yes": "Ask no question.",
     "json": "One JSON document on standard output; text for people goes to standard error.",
     "stack": "Folder of the stack (default: the nearest invoke.yaml with an 'ops:' section).",

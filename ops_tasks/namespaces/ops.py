@@ -10,10 +10,11 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.errors import OpsError, Refused
-from ops_tasks.namespaces import init, prevention, recovery, restating, restoring, resuming
+from ops_tasks.namespaces import applying, init, prevention, recovery, restating, restoring, resuming
+from ops_tasks.namespaces.deciding import Asked
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
-from ops_tasks.namespaces.restating import Asked, reload
+from ops_tasks.namespaces.restating import reload
 from ops_tasks.namespaces.running import run_plan, steps
 from ops_tasks.namespaces.selftest import selftest
 from ops_tasks.operation import lock
@@ -44,6 +45,7 @@ def backfill(
     start: str = "",
     end: str = "",
     plan: bool = False,
+    plan_out: str = "",
     yes: bool = False,
     allow_shrink: bool = False,
     allow_growth: bool = False,
@@ -67,7 +69,7 @@ def backfill(
     names = check_sources(found, source)
     window = parse(start, end, found.today())
     options = Options(allow_shrink, allow_history_loss, tuple(exclude), allow_growth)
-    asked = Asked(plan, yes, "")
+    asked = Asked(plan, yes, "", plan_out)
     return reload(found, names, window, options, terminal, asked)
 
 
@@ -250,6 +252,7 @@ ns = Collection(
     restating.restate,
     restoring.restore,
     resuming.resume,
+    applying.apply,
     init.init,
     prevention.prevention,
     retry,

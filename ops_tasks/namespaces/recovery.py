@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from ops_tasks.namespaces.deciding import Asked, command, decide
 from ops_tasks.namespaces.doctor import doctor
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.report.document import Document
@@ -37,6 +38,7 @@ def rebuild(
     _context: Context,
     reload: Sequence[str],
     plan: bool = False,
+    plan_out: str = "",
     yes: bool = False,
     allow_history_loss: bool = False,
     accept_red: bool = False,
@@ -61,7 +63,9 @@ def rebuild(
                 terminal.show(f"[red]✗[/red] {escape(file.path)}: {escape(evidence)}")
         return scenario.diagnose(found, seen, crew, Options(allow_history_loss, accept_red), reload)
 
-    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
+    told = command(scenario.TASK, reload=reload, allow_history_loss=allow_history_loss, accept_red=accept_red)
+    asked = Asked(plan, yes, told, plan_out)
+    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, asked=asked)
 
 
 @ops_task(
@@ -72,6 +76,7 @@ def rebuild(
 def repair_state(
     _context: Context,
     plan: bool = False,
+    plan_out: str = "",
     yes: bool = False,
     allow_history_loss: bool = False,
     accept_red: bool = False,
@@ -95,7 +100,9 @@ def repair_state(
         options = Options(allow_history_loss, accept_red)
         return scenario.diagnose(found, models, crew, options) if told else None
 
-    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, plan=plan, yes=yes)
+    told = command(scenario.TASK, allow_history_loss=allow_history_loss, accept_red=accept_red)
+    asked = Asked(plan, yes, told, plan_out)
+    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, asked=asked)
 
 
 @ops_task(
@@ -138,17 +145,12 @@ def recovery(
     diagnose: Callable[[Stack, Crew], Facts | None],
     recover: Callable[[Stack, Facts, Crew], Plan],
     *,
-    plan: bool,
-    yes: bool,
+    asked: Asked,
 ) -> Document:
-    """Diagnose, show the plan, ask, run it; a diagnosis of nothing is good news."""
-    from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
-    from ops_tasks.namespaces.running import run_plan, steps
-    from ops_tasks.operation import lock
-    from ops_tasks.report.plan import show_plan
+    """Diagnose, and decide on the plan that follows; a diagnosis of nothing is good news."""
+    from ops_tasks.namespaces.guards import refuse_unless_free
     from ops_tasks.stack import find
     from ops_tasks.systems.crew import Crew
-    from ops_tasks.systems.snapshots import refuse_foreign
 
     found = find(folder)
     with Crew(found.root) as crew:
@@ -158,20 +160,7 @@ def recovery(
             terminal.show("[green]✓[/green] state and warehouse agree: nothing to mend")
             return Document(task, "ok")
         made = recover(found, facts, crew)
-        show_plan(terminal, made, facts.free_bytes)
-        more: dict[str, Any] = {"plan": made.arguments}
-        if made.refusals:
-            reasons = [asdict(refusal) for refusal in made.refusals]
-            return Document(task, "refused", findings=reasons, steps=steps(made), more=more)
-        if plan:
-            return Document(task, "ok", steps=steps(made), more=more)
-        if not agree(terminal, "Run this plan?", yes=yes, command=f"invoke {task}"):
-            terminal.show("Nothing was changed.")
-            return Document(task, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
-        with lock.held(found.home, task, facts.operation) as descriptor:
-            refuse_unfinished(found)
-            refuse_foreign(found, crew)
-            return run_plan(found, made, terminal, descriptor, more)
+        return decide(found, made, crew, terminal, asked, {"plan": made.arguments})
 
 
 tasks = (doctor, rebuild, repair_state, drill)

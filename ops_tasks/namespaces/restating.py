@@ -3,34 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
 from ops_tasks.errors import UsageError
+from ops_tasks.namespaces.deciding import Asked, decide
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
-from ops_tasks.namespaces.running import run_plan, steps
-from ops_tasks.operation import lock
+from ops_tasks.namespaces.guards import refuse_unless_free
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal
 from ops_tasks.stack import find
 
 if TYPE_CHECKING:
-    from ops_tasks.scenarios.backfill_facts import Facts, Options
+    from ops_tasks.scenarios.backfill_facts import Options
     from ops_tasks.scenarios.window import Window
     from ops_tasks.stack import Stack
-    from ops_tasks.systems.crew import Crew
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the person asked for: only the plan, no question, and the command that means this very plan."""
-
-    plan: bool
-    yes: bool
-    command: str
 
 
 @ops_task(
@@ -55,6 +44,7 @@ def restate(
     start: str = "",
     end: str = "",
     plan: bool = False,
+    plan_out: str = "",
     yes: bool = False,
     allow_shrink: bool = False,
     allow_history_loss: bool = False,
@@ -70,6 +60,7 @@ def restate(
     Example: invoke ops.restate --model=ebird.fct_daily_bird_observations --start=2026-04-18 --end=2026-04-20
     """
     from ops_tasks.report import backfill as report
+    from ops_tasks.scenarios import backfill
     from ops_tasks.scenarios import restate as scenario
     from ops_tasks.scenarios.backfill_facts import Options
     from ops_tasks.scenarios.observer import Observer
@@ -89,33 +80,10 @@ def restate(
         options = Options(allow_shrink, allow_history_loss, tuple(exclude))
         facts = scenario.diagnose(observer, seen, window, options, flags)
         observer.close()
-        asked = Asked(plan, yes, scenario.command(model, source, window, options))
-        return decide(found, facts, crew, terminal, asked, [asdict(flag) for flag in flags])
-
-
-def decide(
-    found: Stack, facts: Facts, crew: Crew, terminal: Terminal, asked: Asked, findings: list[dict[str, Any]]
-) -> Document:
-    """Show the plan of a window, and run it unless it has to be refused, was only to be shown, or nobody agrees."""
-    from ops_tasks.report.plan import show_plan
-    from ops_tasks.scenarios.backfill import recover, summary
-    from ops_tasks.systems.snapshots import refuse_foreign
-
-    made = recover(found, facts, crew)
-    show_plan(terminal, made, facts.free_bytes)
-    more: dict[str, Any] = {"plan": summary(facts)}
-    if made.refusals:
-        reasons = [asdict(refusal) for refusal in made.refusals]
-        return Document(facts.task, "refused", findings=reasons, steps=steps(made), more=more)
-    if asked.plan:
-        return Document(facts.task, "ok", findings=findings, steps=steps(made), more=more)
-    if not agree(terminal, "Run this plan?", yes=asked.yes, command=asked.command):
-        terminal.show("Nothing was changed.")
-        return Document(facts.task, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
-    with lock.held(found.home, facts.task, facts.operation) as descriptor:
-        refuse_unfinished(found)
-        refuse_foreign(found, crew)
-        return run_plan(found, made, terminal, descriptor, more)
+        asked = Asked(plan, yes, scenario.command(model, source, window, options), plan_out)
+        made = backfill.recover(found, facts, crew)
+        more = {"plan": backfill.summary(facts)}
+        return decide(found, made, crew, terminal, asked, more, [asdict(flag) for flag in flags])
 
 
 def reload(
@@ -132,7 +100,7 @@ def reload(
     with Crew(found.root) as crew:
         observer = Observer(found, crew)
         refuse_unless_free(found, crew=crew)
-        if asked.yes and not asked.plan and window is not None:
+        if asked.yes and not asked.looks and window is not None:
             scenario.anticipate(found, names, window, crew)
         seen = survey(observer, names, window)
         flags = scenario.symptoms(found, seen)
@@ -149,4 +117,5 @@ def reload(
         facts = scenario.diagnose(observer, seen, window, options, flags)
         observer.close()
         told = replace(asked, command=scenario.command(names, window, options))
-        return decide(found, facts, crew, terminal, told, findings)
+        made = scenario.recover(found, facts, crew)
+        return decide(found, made, crew, terminal, told, {"plan": scenario.summary(facts)}, findings)

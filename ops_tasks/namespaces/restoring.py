@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from invoke.context import Context
 
 from ops_tasks.errors import UsageError
+from ops_tasks.namespaces.deciding import Asked, command
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.recovery import HISTORY, RED, recovery
 from ops_tasks.report.document import Document
@@ -48,6 +49,7 @@ def restore(
     catalog: str = "",
     only: str = "",
     plan: bool = False,
+    plan_out: str = "",
     yes: bool = False,
     allow_history_loss: bool = False,
     accept_red: bool = False,
@@ -76,12 +78,24 @@ def restore(
         past = _found(found, snapshot, at, tz, crew, terminal)
         if only:
             return scenario.part_of(found, past, only, options, crew)
-        if plan:
+        if plan or plan_out:
             _foresee(found, past, crew, terminal)
         return scenario.to_past(found, past, options, crew, in_place=in_place)
 
     recover: Callable[[Stack, Facts, Crew], Plan] = partial(scenario.recover, agree=_asking(terminal, yes=yes))
-    return recovery(terminal, stack, scenario.TASK, facts, recover, plan=plan, yes=yes)
+    told = command(
+        scenario.TASK,
+        snapshot=snapshot,
+        at=at,
+        tz=tz,
+        in_place=in_place,
+        file=file,
+        catalog=catalog,
+        only=only,
+        allow_history_loss=allow_history_loss,
+        accept_red=accept_red,
+    )
+    return recovery(terminal, stack, scenario.TASK, facts, recover, asked=Asked(plan, yes, told, plan_out))
 
 
 def _check(snapshot: str, at: str, tz: str, file: str, catalog: str, only: str, *, in_place: bool) -> None:

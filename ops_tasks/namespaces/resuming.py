@@ -9,21 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
+from ops_tasks.namespaces.deciding import Asked, decide
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import agree, refuse_unfinished, refuse_unless_free
-from ops_tasks.namespaces.restating import Asked as AskedWindow
+from ops_tasks.namespaces.guards import refuse_unless_free
 from ops_tasks.namespaces.restating import reload
-from ops_tasks.namespaces.running import run_plan, steps
-from ops_tasks.operation import lock
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
 from ops_tasks.stack import find
 
 if TYPE_CHECKING:
-    from ops_tasks.operation.plan import Plan
     from ops_tasks.scenarios.resume_facts import Facts
     from ops_tasks.stack import Stack
-    from ops_tasks.systems.crew import Crew
 
 TASK = "ops.resume"
 
@@ -48,6 +44,7 @@ def resume(
     until: str = "",
     reprocess: str = "none",
     plan: bool = False,
+    plan_out: str = "",
     yes: bool = False,
     stack: str = "",
     *,
@@ -61,11 +58,9 @@ def resume(
 
     Example: invoke ops.resume --since=2026-04-18
     """
-    from ops_tasks.report.plan import show_plan
     from ops_tasks.scenarios import resume as scenario
     from ops_tasks.scenarios import schedules
     from ops_tasks.systems.crew import Crew
-    from ops_tasks.systems.snapshots import free_bytes, refuse_foreign
 
     found = find(stack)
     schedules.section_of(found)
@@ -77,6 +72,7 @@ def resume(
         turn_on=tuple(turn_on),
         keep_off=tuple(keep_off),
     )
+    told = Asked(plan, yes, _command(asked), plan_out)
     with Crew(found.root) as crew:
         refuse_unless_free(found, crew=crew)
         truth = schedules.read(found, crew, since=begin)
@@ -90,30 +86,12 @@ def resume(
             terminal.show("Nothing to resume: the daemon lives, and no run is missing.")
             for note in facts.notes:
                 terminal.show(f"[yellow]![/yellow] {escape(note)}")
-            return _later(found, facts, Document(TASK, "ok", more=more), terminal, plan=plan, yes=yes)
-        show_plan(terminal, made, free_bytes(found))
-        if made.refusals:
-            reasons = [asdict(refusal) for refusal in made.refusals]
-            return Document(TASK, "refused", findings=reasons, steps=steps(made), more=more)
-        if plan:
-            return Document(TASK, "ok", steps=steps(made), more=more)
-        if not agree(terminal, "Run this plan?", yes=yes, command=_command(asked)):
-            terminal.show("Nothing was changed.")
-            return Document(TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}], more=more)
-        document = _run(found, made, facts, terminal, more, crew, refuse_foreign)
-    return document if document.code else _later(found, facts, document, terminal, plan=plan, yes=yes)
+            return later(found, facts, Document(TASK, "ok", more=more), terminal, plan=plan, yes=yes)
+        document = decide(found, made, crew, terminal, told, more)
+    return document if document.code or told.looks else later(found, facts, document, terminal, plan=plan, yes=yes)
 
 
-def _run(
-    found: Stack, made: Plan, facts: Facts, terminal: Terminal, more: dict[str, Any], crew: Crew, refuse: Any
-) -> Document:
-    with lock.held(found.home, TASK, facts.operation) as descriptor:
-        refuse_unfinished(found)
-        refuse(found, crew)
-        return run_plan(found, made, terminal, descriptor, more)
-
-
-def _later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
+def later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
     """Look whether the days of the gap have rows now.
 
     What an ordinary load does not reach any more is backfilled, source by source, each an operation of its own; what
@@ -131,7 +109,7 @@ def _later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *
         if lost is not None:
             window = Window(*lost)
             terminal.show(f"\n{name}: {window} is older than its loads reach, and has no rows")
-            backfilled = reload(found, (name,), window, Options(), terminal, AskedWindow(plan, yes, ""))
+            backfilled = reload(found, (name,), window, Options(), terminal, Asked(plan, yes, ""))
             told = {"source": name, "window": str(window)}
             done.append({**told, "status": backfilled.status, "operation": backfilled.operation})
             if backfilled.code:

@@ -1,0 +1,120 @@
+"""`ops.apply`: exactly the plan that was saved, or a refusal that says which fact changed since."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from invoke.context import Context
+
+from ops_tasks.namespaces.edge import ops_task
+from ops_tasks.report.document import Document
+from ops_tasks.report.terminal import Terminal, escape
+
+if TYPE_CHECKING:
+    from ops_tasks.operation.plan import Plan
+    from ops_tasks.operation.saved import Changed, Saved
+    from ops_tasks.stack import Stack
+
+TASK = "ops.apply"
+
+
+@ops_task(
+    "apply",
+    public=TASK,
+    positional=("file",),
+    help={
+        "file": "A plan that --plan-out=FILE has saved.",
+        "plan": "Show the plan, and whether every fact that it rests on still holds; nothing is changed.",
+    },
+)
+def apply(_context: Context, file: str, plan: bool = False, stack: str = "", *, terminal: Terminal) -> Document:
+    """Run a saved plan without a question: exactly that one, or nothing when a fact that it rests on has changed.
+
+    Facts are every file and every table's rows, the configuration, models, contracts, versions, the day, and what the
+    plan takes from. A refusal names each of them that changed: then, and now. A plan is applied once.
+
+    Example: invoke ops.apply mend.json
+    """
+    from pathlib import Path
+
+    from ops_tasks.errors import Refused
+    from ops_tasks.namespaces.guards import refuse_unfinished, refuse_unless_free
+    from ops_tasks.namespaces.running import run_plan, steps
+    from ops_tasks.operation import lock, saved
+    from ops_tasks.operation.journal import history
+    from ops_tasks.report.plan import show_plan
+    from ops_tasks.stack import find
+    from ops_tasks.systems.crew import Crew
+    from ops_tasks.systems.snapshots import free_bytes, refuse_foreign
+
+    kept = saved.read(Path(file).expanduser())
+    found = find(stack)
+    if any(record.operation == kept.operation for record in history(found.home)):
+        raise Refused(f"plan {kept.operation} was applied already", "invoke ops.history; plan again for a second time")
+    refuse_unless_free(found)
+    made = _plan_of(found, kept)
+    show_plan(terminal, made, free_bytes(found))
+    more: dict[str, Any] = {"made": kept.made, "facts": len(kept.basis), "changed": []}
+    if plan:
+        with Crew(found.root) as crew:
+            changed = _changed(found, kept, made, crew)
+        return _told(terminal, kept, made, changed, more) or Document(TASK, "ok", steps=steps(made), more=more)
+    with lock.held(found.home, TASK, kept.operation) as descriptor:
+        refuse_unfinished(found)
+        with Crew(found.root) as crew:
+            refuse_foreign(found, crew)
+            changed = _changed(found, kept, made, crew)
+        if refused := _told(terminal, kept, made, changed, more):
+            return refused
+        document = run_plan(found, made, terminal, descriptor, more)
+    return document if document.code else _afterwards(found, kept, document, terminal)
+
+
+def _plan_of(found: Stack, kept: Saved) -> Plan:
+    """The plan again, by the same way that a retry takes."""
+    from ops_tasks.operation.journal import Event, Record, operations
+    from ops_tasks.scenarios.registry import rebuild
+
+    planned = {"task": kept.task, "title": kept.title, "arguments": kept.arguments}
+    folder = operations(found.home) / kept.operation
+    return rebuild(found, Record(kept.operation, folder, (Event(kept.made, "planned", None, planned),)))
+
+
+def _changed(found: Stack, kept: Saved, made: Plan, crew: Any) -> list[Changed]:
+    from ops_tasks.operation import saved
+    from ops_tasks.scenarios.basis import facts
+
+    again = saved.of(made, kept.command, {})
+    steps = saved.differences(
+        {f"step {one['name']}": one["title"] for one in kept.steps},
+        {f"step {one['name']}": one["title"] for one in again.steps},
+    )
+    return [*steps, *saved.differences(kept.basis, facts(found, kept.task, kept.arguments, crew))]
+
+
+def _told(terminal: Terminal, kept: Saved, made: Plan, changed: list[Changed], more: dict[str, Any]) -> Document | None:
+    from ops_tasks.namespaces.running import steps
+
+    if not changed:
+        terminal.show(f"\n[green]✓[/green] {len(kept.basis)} facts are as they were at {kept.made}")
+        return None
+    findings = [
+        {"reason": f"{one.fact}: {one.then} at {kept.made}, {one.now} now", "way_out": kept.command} for one in changed
+    ]
+    for finding in findings:
+        terminal.show(f"[red]✗[/red] {escape(finding['reason'])}")
+    terminal.show(f"  → plan it again: {escape(kept.command)} --plan-out=FILE")
+    return Document(
+        TASK, "refused", findings=findings, steps=steps(made), more=more | {"changed": [asdict(one) for one in changed]}
+    )
+
+
+def _afterwards(found: Stack, kept: Saved, document: Document, terminal: Terminal) -> Document:
+    """What a direct run looks at when it is through: of a resumption, the days of the gap."""
+    from ops_tasks.namespaces import resuming
+    from ops_tasks.scenarios import resume, resume_facts
+
+    if kept.task != resume.TASK:
+        return document
+    return resuming.later(found, resume_facts.from_json(kept.arguments), document, terminal, plan=False, yes=True)
