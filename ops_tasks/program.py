@@ -62,3 +62,7 @@ def _usage() -> Generator[None]:
 def main() -> None:
     """Run the command line."""
     Ops(name="ops", binary="ops", binary_names=["ops"], version=__version__, namespace=namespace(ns)).run()
+
+
+if __name__ == "__main__":
+    main()

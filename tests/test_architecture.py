@@ -25,6 +25,7 @@ BELOW: dict[str, set[str]] = {
     "contracts": set(),
     "report": {"operation", "systems"},
     "program": {"namespaces"},
+    "nox": set(),
     "__init__": {"namespaces"},
     "stack": set(),
     "sections": set(),
