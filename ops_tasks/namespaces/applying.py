@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
@@ -38,11 +38,10 @@ def apply(_context: Context, file: str, plan: bool = False, stack: str = "", *, 
     """
     from pathlib import Path
 
-    from ops_tasks.errors import Refused
+    from ops_tasks.errors import UsageError
     from ops_tasks.namespaces.guards import refuse_unfinished, refuse_unless_free
     from ops_tasks.namespaces.running import run_plan, steps
     from ops_tasks.operation import lock, saved
-    from ops_tasks.operation.journal import history
     from ops_tasks.report.plan import show_plan
     from ops_tasks.stack import find
     from ops_tasks.systems.crew import Crew
@@ -50,47 +49,67 @@ def apply(_context: Context, file: str, plan: bool = False, stack: str = "", *, 
 
     kept = saved.read(Path(file).expanduser())
     found = find(stack)
-    if any(record.operation == kept.operation for record in history(found.home)):
-        raise Refused(f"plan {kept.operation} was applied already", "invoke ops.history; plan again for a second time")
-    refuse_unless_free(found)
+    if kept.stack != str(found.file):
+        raise UsageError(
+            f"this is a plan of {kept.stack}, and the stack is {found.file}", "give its folder: --stack=DIR"
+        )
     made = _plan_of(found, kept)
+    _refuse_applied(found, kept)
+    refuse_unless_free(found)
     show_plan(terminal, made, free_bytes(found))
     more: dict[str, Any] = {"made": kept.made, "facts": len(kept.basis), "changed": []}
     if plan:
         with Crew(found.root) as crew:
             changed = _changed(found, kept, made, crew)
-        return _told(terminal, kept, made, changed, more) or Document(TASK, "ok", steps=steps(made), more=more)
+        refused = _told(terminal, kept, made, changed, more) or _cramped(terminal, found, kept, made, more)
+        return refused or Document(TASK, "ok", steps=steps(made), more=more)
     with lock.held(found.home, TASK, kept.operation) as descriptor:
+        _refuse_applied(found, kept)
         refuse_unfinished(found)
-        with Crew(found.root) as crew:
+        with Crew(found.root, held=(descriptor,)) as crew:
             refuse_foreign(found, crew)
             changed = _changed(found, kept, made, crew)
-        if refused := _told(terminal, kept, made, changed, more):
+        if refused := _told(terminal, kept, made, changed, more) or _cramped(terminal, found, kept, made, more):
             return refused
         document = run_plan(found, made, terminal, descriptor, more)
+    document = replace(document, task=TASK)
     return document if document.code else _afterwards(found, kept, document, terminal)
 
 
+def _refuse_applied(found: Stack, kept: Saved) -> None:
+    """Raise `Refused` for a plan whose operation is in the journal, however that ended: a plan is applied once."""
+    from ops_tasks.errors import Refused
+    from ops_tasks.namespaces.guards import ways_out
+    from ops_tasks.operation.journal import history
+
+    record = next((one for one in history(found.home) if one.operation == kept.operation), None)
+    if record is not None:
+        way_out = ways_out(record) if record.status == "stopped" else f"plan it again: {kept.command} --plan-out=FILE"
+        raise Refused(f"plan {kept.operation} was applied already ({record.status})", way_out)
+
+
 def _plan_of(found: Stack, kept: Saved) -> Plan:
-    """The plan again, by the same way that a retry takes."""
+    """The plan again, by the same way that a retry takes; `UsageError` where this version cannot read it."""
+    from ops_tasks.errors import UsageError
     from ops_tasks.operation.journal import Event, Record, operations
     from ops_tasks.scenarios.registry import rebuild
 
     planned = {"task": kept.task, "title": kept.title, "arguments": kept.arguments}
     folder = operations(found.home) / kept.operation
-    return rebuild(found, Record(kept.operation, folder, (Event(kept.made, "planned", None, planned),)))
+    try:
+        return rebuild(found, Record(kept.operation, folder, (Event(kept.made, "planned", None, planned),)))
+    except (ValueError, KeyError, TypeError) as error:  # arguments of another version, pydantic's errors included
+        what = str(error).splitlines()[0]
+        raise UsageError(f"this version cannot read the plan: {what}", f"{kept.command} --plan-out=FILE") from None
 
 
 def _changed(found: Stack, kept: Saved, made: Plan, crew: Any) -> list[Changed]:
     from ops_tasks.operation import saved
     from ops_tasks.scenarios.basis import facts
 
-    again = saved.of(made, kept.command, {})
-    steps = saved.differences(
-        {f"step {one['name']}": one["title"] for one in kept.steps},
-        {f"step {one['name']}": one["title"] for one in again.steps},
-    )
-    return [*steps, *saved.differences(kept.basis, facts(found, kept.task, kept.arguments, crew))]
+    again = saved.of(made, kept.command, kept.stack, {})
+    shown = saved.differences(saved.shown(kept), saved.shown(again))
+    return [*shown, *saved.differences(kept.basis, facts(found, kept.task, kept.arguments, crew))]
 
 
 def _told(terminal: Terminal, kept: Saved, made: Plan, changed: list[Changed], more: dict[str, Any]) -> Document | None:
@@ -110,11 +129,36 @@ def _told(terminal: Terminal, kept: Saved, made: Plan, changed: list[Changed], m
     )
 
 
+def _cramped(terminal: Terminal, found: Stack, kept: Saved, made: Plan, more: dict[str, Any]) -> Document | None:
+    """The disk is no fact, but there has to be room as if the plan were made now."""
+    from ops_tasks.namespaces.running import steps
+    from ops_tasks.scenarios.basis import cramped
+
+    refusal = cramped(found, kept.task, kept.arguments)
+    if refusal is None:
+        return None
+    terminal.show(f"[red]✗[/red] {escape(refusal.reason)}")
+    terminal.show(f"  → {escape(refusal.way_out)}")
+    return Document(TASK, "refused", findings=[asdict(refusal)], steps=steps(made), more=more)
+
+
 def _afterwards(found: Stack, kept: Saved, document: Document, terminal: Terminal) -> Document:
-    """What a direct run looks at when it is through: of a resumption, the days of the gap."""
+    """What a direct run looks at when it is through: of a resumption, the days of the gap.
+
+    A direct run backfills what no load reaches any more; that is not in this plan, so it is told, not done.
+    """
     from ops_tasks.namespaces import resuming
     from ops_tasks.scenarios import resume, resume_facts
 
     if kept.task != resume.TASK:
         return document
-    return resuming.later(found, resume_facts.from_json(kept.arguments), document, terminal, plan=False, yes=True)
+    facts = resume_facts.from_json(kept.arguments)
+    told = replace(resuming.later(found, facts, document, terminal, plan=True, yes=False), task=TASK)
+    findings = list(told.findings)
+    for one in told.more.get("backfills", []):
+        first, _, last = str(one["window"]).partition("..")
+        way = f"invoke ops.backfill --source={one['source']} --start={first} --end={last or first}"
+        reason = f"{one['source']}: {one['window']} is older than its loads reach, and is not in this plan"
+        findings.append({"source": one["source"], "reason": reason, "way_out": way})
+    status = "findings" if len(findings) > len(told.findings) else told.status
+    return replace(told, status=status, operation=kept.operation, findings=findings)

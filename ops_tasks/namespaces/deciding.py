@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ops_tasks.namespaces.guards import agree, refuse_unfinished
 from ops_tasks.namespaces.running import run_plan, steps
 from ops_tasks.operation import lock
+from ops_tasks.operation.saved import check_place
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
 
@@ -22,12 +24,26 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Asked:
-    """What was asked for: only the plan, no question; the command that means this plan, and a file to save it in."""
+    """What was asked for: only the plan, no question; the command that means this plan, and a file to save it in.
+
+    `begun` is when, before anything was looked at. Raises `UsageError` for a file that a plan cannot be saved in.
+    """
 
     plan: bool
     yes: bool
     command: str
     plan_out: str = ""
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    def __post_init__(self) -> None:
+        """Refuse a bad file before the long look at the stack."""
+        if self.plan_out:
+            check_place(self.path)
+
+    @property
+    def path(self) -> Path:
+        """Where the plan is saved."""
+        return Path(self.plan_out).expanduser().resolve()
 
     @property
     def looks(self) -> bool:
@@ -57,11 +73,16 @@ def decide(
     asked: Asked,
     more: dict[str, Any],
     findings: Sequence[Mapping[str, Any]] = (),
+    seen: Sequence[str] = (),
 ) -> Document:
-    """Show a plan, and run it unless it has to be refused, was only to be shown or saved, or nobody agrees."""
+    """Show a plan, and run it unless it has to be refused, was only to be shown or saved, or nobody agrees.
+
+    `seen` is the evidence that led to it, for the journal.
+    """
     from ops_tasks.report.plan import show_plan
     from ops_tasks.systems.snapshots import free_bytes, refuse_foreign
 
+    made = replace(made, seen=tuple(seen))
     show_plan(terminal, made, free_bytes(found))
     if made.refusals:
         reasons = [asdict(refusal) for refusal in made.refusals]
@@ -80,13 +101,18 @@ def decide(
 
 
 def _save(found: Stack, made: Plan, crew: Crew, terminal: Terminal, asked: Asked) -> Path:
-    from ops_tasks.errors import UsageError
+    from ops_tasks.errors import Refused, UsageError
     from ops_tasks.operation import saved
-    from ops_tasks.scenarios.basis import facts
+    from ops_tasks.scenarios.basis import facts, written_since
     from ops_tasks.systems.secrets import survives
 
-    path = Path(asked.plan_out).expanduser().resolve()
-    kept = saved.of(made, asked.command, facts(found, made.task, made.arguments, crew))
+    path = asked.path
+    if any(path.is_relative_to(folder) for folder in found.folders):
+        raise UsageError(f"{path} is in dlt's working state", "give --plan-out a file elsewhere")
+    measured = facts(found, made.task, made.arguments, crew)
+    if later := written_since(found, asked.begun):
+        raise Refused(f"{later[0]} was written to while the plan was made; nothing was saved", asked.command)
+    kept = saved.of(made, asked.command, str(found.file), measured)
     if not survives(asdict(kept)):
         raise UsageError("a secret is part of this plan: it cannot be saved", "rename what is called like it")
     saved.write(kept, path)

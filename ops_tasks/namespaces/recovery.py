@@ -56,16 +56,18 @@ def rebuild(
     from ops_tasks.scenarios import rebuild as scenario
     from ops_tasks.scenarios.recovery_facts import Options
 
+    said: list[str] = []
+
     def facts(found: Stack, crew: Crew) -> Facts:
         seen = scenario.symptoms(found, crew)
-        for file in seen:
-            for evidence in file.evidence:
-                terminal.show(f"[red]✗[/red] {escape(file.path)}: {escape(evidence)}")
+        said.extend(f"{file.path}: {evidence}" for file in seen for evidence in file.evidence)
+        for line in said:
+            terminal.show(f"[red]✗[/red] {escape(line)}")
         return scenario.diagnose(found, seen, crew, Options(allow_history_loss, accept_red), reload)
 
     told = command(scenario.TASK, reload=reload, allow_history_loss=allow_history_loss, accept_red=accept_red)
     asked = Asked(plan, yes, told, plan_out)
-    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, asked=asked)
+    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, asked=asked, seen=said)
 
 
 @ops_task(
@@ -92,17 +94,19 @@ def repair_state(
     from ops_tasks.scenarios import repair as scenario
     from ops_tasks.scenarios.recovery_facts import Options
 
+    said: list[str] = []
+
     def facts(found: Stack, crew: Crew) -> Facts | None:
         models = scenario.symptoms(found, crew)
-        told = mending.disagreements(models)
-        for line in told:
+        said.extend(mending.disagreements(models))
+        for line in said:
             terminal.show(f"[red]✗[/red] {escape(line)}")
         options = Options(allow_history_loss, accept_red)
-        return scenario.diagnose(found, models, crew, options) if told else None
+        return scenario.diagnose(found, models, crew, options) if said else None
 
     told = command(scenario.TASK, allow_history_loss=allow_history_loss, accept_red=accept_red)
     asked = Asked(plan, yes, told, plan_out)
-    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, asked=asked)
+    return recovery(terminal, stack, scenario.TASK, facts, scenario.recover, asked=asked, seen=said)
 
 
 @ops_task(
@@ -146,8 +150,9 @@ def recovery(
     recover: Callable[[Stack, Facts, Crew], Plan],
     *,
     asked: Asked,
+    seen: Sequence[str] = (),
 ) -> Document:
-    """Diagnose, and decide on the plan that follows; a diagnosis of nothing is good news."""
+    """Diagnose, and decide on the plan that follows; a diagnosis of nothing is good news. `seen` is filled by it."""
     from ops_tasks.namespaces.guards import refuse_unless_free
     from ops_tasks.stack import find
     from ops_tasks.systems.crew import Crew
@@ -160,7 +165,7 @@ def recovery(
             terminal.show("[green]✓[/green] state and warehouse agree: nothing to mend")
             return Document(task, "ok")
         made = recover(found, facts, crew)
-        return decide(found, made, crew, terminal, asked, {"plan": made.arguments})
+        return decide(found, made, crew, terminal, asked, {"plan": made.arguments}, seen=seen)
 
 
 tasks = (doctor, rebuild, repair_state, drill)

@@ -72,10 +72,13 @@ def restore(
     _check(snapshot, at, tz, file, catalog, only, in_place=in_place)
     options = Options(allow_history_loss, accept_red)
 
+    seen: list[str] = []
+
     def facts(found: Stack, crew: Crew) -> Facts:
         if file:
             return scenario.from_file(found, Path(file).expanduser().resolve(), catalog, options, crew)
         past = _found(found, snapshot, at, tz, crew, terminal)
+        seen.append(f"the state of {past.created_at} is there as {past.label}")
         if only:
             return scenario.part_of(found, past, only, options, crew)
         if plan or plan_out:
@@ -95,7 +98,7 @@ def restore(
         allow_history_loss=allow_history_loss,
         accept_red=accept_red,
     )
-    return recovery(terminal, stack, scenario.TASK, facts, recover, asked=Asked(plan, yes, told, plan_out))
+    return recovery(terminal, stack, scenario.TASK, facts, recover, asked=Asked(plan, yes, told, plan_out), seen=seen)
 
 
 def _check(snapshot: str, at: str, tz: str, file: str, catalog: str, only: str, *, in_place: bool) -> None:

@@ -77,8 +77,9 @@ def resume(
         refuse_unless_free(found, crew=crew)
         truth = schedules.read(found, crew, since=begin)
         scenario.check(asked, truth)
-        for sign in scenario.symptoms(found, crew, truth):
-            terminal.show(f"[red]✗[/red] {escape(sign.object)}: {escape(sign.reason)}")
+        seen = [f"{sign.object}: {sign.reason}" for sign in scenario.symptoms(found, crew, truth)]
+        for line in seen:
+            terminal.show(f"[red]✗[/red] {escape(line)}")
         facts = scenario.diagnose(found, crew, truth, asked)
         made = scenario.recover(found, facts, crew)
         more: dict[str, Any] = {"plan": asdict(facts)}
@@ -87,7 +88,7 @@ def resume(
             for note in facts.notes:
                 terminal.show(f"[yellow]![/yellow] {escape(note)}")
             return later(found, facts, Document(TASK, "ok", more=more), terminal, plan=plan, yes=yes)
-        document = decide(found, made, crew, terminal, told, more)
+        document = decide(found, made, crew, terminal, told, more, seen=seen)
     return document if document.code or told.looks else later(found, facts, document, terminal, plan=plan, yes=yes)
 
 

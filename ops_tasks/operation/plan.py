@@ -71,7 +71,8 @@ class Plan:
     something to put back; `put_back` restores the whole state set and returns evidence, raising when it cannot.
     `release` ends every process that the steps have started (by force after a failure, before anything is put back).
     `stays` are steps whose work is worth keeping, and others may build on: once one of them is done, or has begun, a
-    failure stops the operation where it is, and a person decides whether to go on or back.
+    failure stops the operation where it is, and a person decides whether to go on or back. `seen` is the evidence that
+    led to it, in sentences: journaled for whoever reads of it later.
     """
 
     task: str
@@ -85,4 +86,5 @@ class Plan:
     effects: tuple[Effect, ...] = ()
     notes: tuple[str, ...] = ()
     stays: frozenset[str] = frozenset()
+    seen: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = field(default_factory=tuple)

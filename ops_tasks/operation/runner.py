@@ -59,7 +59,7 @@ def run(
     with _interruptible(), journal.beating():
         try:
             if done is None:
-                journal.append("planned", task=plan.task, title=plan.title, arguments=dict(plan.arguments))
+                journal.append("planned", **_planned(plan))
             else:
                 journal.append("retried")
             for step in plan.steps:
@@ -84,6 +84,18 @@ def run(
                 say("failed", step.title, time.monotonic() - began)
                 return _put_back(plan, journal, told, step, error, say, seconds)
     return Outcome(plan.operation, "succeeded", results, seconds)
+
+
+def _planned(plan: Plan) -> dict[str, Any]:
+    """What the journal keeps of a plan: enough to build it again, and to tell it without building it."""
+    steps = [{"name": step.name, "title": step.title, "equivalent": step.equivalent} for step in plan.steps]
+    return {
+        "task": plan.task,
+        "title": plan.title,
+        "arguments": dict(plan.arguments),
+        "steps": steps,
+        "seen": list(plan.seen),
+    }
 
 
 def _put_back(

@@ -21,7 +21,10 @@ ABSENT = "absent"
 
 @dataclass(frozen=True)
 class Saved:
-    """A saved plan. `made` is when, in UTC; `command` plans it anew; `basis` is fact -> value at that time."""
+    """A saved plan. `made` is when, in UTC; `command` plans it anew; `basis` is fact -> value at that time.
+
+    `stack` is the file that describes the stack that it is a plan of.
+    """
 
     task: str
     operation: str
@@ -29,6 +32,7 @@ class Saved:
     arguments: Mapping[str, Any]
     made: str
     command: str
+    stack: str
     basis: Mapping[str, str]
     steps: list[dict[str, str]]
     effects: list[dict[str, Any]]
@@ -44,8 +48,8 @@ class Changed:
     now: str
 
 
-def of(plan: Plan, command: str, basis: Mapping[str, str]) -> Saved:
-    """The plan with its facts."""
+def of(plan: Plan, command: str, stack: str, basis: Mapping[str, str]) -> Saved:
+    """The plan of a stack with its facts."""
     return Saved(
         plan.task,
         plan.operation,
@@ -53,6 +57,7 @@ def of(plan: Plan, command: str, basis: Mapping[str, str]) -> Saved:
         plan.arguments,
         datetime.now(UTC).isoformat(timespec="seconds"),
         command,
+        stack,
         basis,
         [{"name": step.name, "title": step.title, "equivalent": step.equivalent} for step in plan.steps],
         [asdict(effect) for effect in plan.effects],
@@ -60,18 +65,38 @@ def of(plan: Plan, command: str, basis: Mapping[str, str]) -> Saved:
     )
 
 
-def write(saved: Saved, path: Path) -> None:
-    """Write a plan, at once and for its owner alone; raises `UsageError` for a place that is no place for it."""
+def shown(saved: Saved) -> dict[str, str]:
+    """What a person was shown of a plan, to be compared with what it is when it is built again."""
+    told = {f"step {one['name']}": f"{one['title']} {one['equivalent']}".strip() for one in saved.steps}
+    told |= {"order of the steps": ", ".join(one["name"] for one in saved.steps)}
+    for one in saved.effects:
+        name, what = f"effect on {one['object']}", one["what"] + (f" ({one['bytes']:,} bytes)" if one["bytes"] else "")
+        told[name] = f"{told[name]}; {what}" if name in told else what
+    return told
+
+
+def check_place(path: Path) -> None:
+    """Raise `UsageError` for a place that is no place for a plan: planning takes long, and this can be told first."""
     if path.is_dir() or not path.parent.is_dir():
         raise UsageError(f"{path} cannot be written: {'a folder' if path.is_dir() else f'no folder {path.parent}'}")
     if path.exists():
         read(path, f"give another name: {path} is no plan, and is not overwritten")
+
+
+def write(saved: Saved, path: Path) -> None:
+    """Write a plan, at once and for its owner alone; raises `UsageError` for a place that is no place for it."""
+    check_place(path)
     body = json.loads(json.dumps({"schema": SCHEMA, **asdict(saved)}, default=str))
     text = json.dumps({**body, "digest": _digest(body)}, indent=1) + "\n"
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        raise UsageError(f"{path} cannot be written: {error.strerror}", "give another name") from None
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
             stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
         Path(name).replace(path)
     except BaseException:
         Path(name).unlink(missing_ok=True)

@@ -107,9 +107,9 @@ def facts(observer: Observer, seen: Survey, window: Window, options: Options, fo
     free, needed = snapshots.free_bytes(stack), snapshots.set_bytes(stack)
     reloads = tuple(_reload(stack, name, seen.raw) for name in seen.sources)
     refusals = _history(observer, seen, planned, names, window) if not options.allow_history_loss else []
-    room = _room(stack, reloads, needed)
-    if room > free:
-        reason = f"{room:,} bytes are needed for the snapshot and the work, {free:,} are free on {stack.root}"
+    more = room(stack, reloads, needed)
+    if more > free:
+        reason = f"{more:,} bytes are needed for the snapshot and the work, {free:,} are free on {stack.root}"
         refusals.append(Refusal(reason, "free some space"))
     contracts, uncovered = _contracts(stack, [models[name] for name in planned])
     return Facts(
@@ -306,7 +306,7 @@ def _history(
     return refusals
 
 
-def _room(stack: Stack, reloads: Sequence[Reload], needed: int) -> int:
+def room(stack: Stack, reloads: Sequence[Reload], needed: int) -> int:
     """Bytes the whole operation may need: the snapshot, second copies of what is loaded in place, and growth."""
     in_place = {reload.catalog for reload in reloads if reload.in_place}
     copies = sum(path.stat().st_size for name, path in stack.databases.items() if name in in_place and path.exists())
