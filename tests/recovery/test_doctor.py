@@ -36,6 +36,7 @@ def test_every_probe_of_a_healthy_stack_has_its_line_and_nothing_is_touched(sand
     assert told.code == 0
     assert document["verdict"] == {"incident": None, "words": "healthy", "cause": None}
     assert [line["probe"] for line in document["probes"]] == [
+        "configuration",
         "operations",
         "data/databox.duckdb",
         "data/raw_ebird.duckdb",
