@@ -38,7 +38,11 @@ GROUPS = {
     "": "Tasks of every day, under the names that people type.",
     "sandbox": "A stack to practise on. These tasks are in this repository alone, and are no part of the plugin.",
 }
-MEANINGS = {"ok": "Done, or healthy.", "findings": "Something is wrong; this command changed nothing."}
+MEANINGS = {
+    "ok": "Done, or healthy.",
+    "findings": "Something is wrong; this command changed nothing.",
+    "put_back": "A step failed; everything was put back.",
+}
 OUTSIDE = "Also: a failure outside of an operation."
 AT_A_QUESTION = "Interrupted before anything began, as at a question; nothing was changed."
 
@@ -75,14 +79,14 @@ def scripts() -> list[str]:
 
 def exits() -> str:
     """Exit codes with what they mean and the status of the document."""
-    meanings = {EXITS[status]: meaning for status, meaning in MEANINGS.items()}
-    meanings |= {kind.exit_code: str(kind.__doc__).splitlines()[0] for kind in KINDS.values()}
+    meanings = {kind.exit_code: str(kind.__doc__).splitlines()[0] for kind in KINDS.values()}
+    meanings |= {EXITS[status]: meaning for status, meaning in MEANINGS.items()}
     meanings[EXITS["error"]] += f" {OUTSIDE}"
     meanings[INTERRUPTED] = AT_A_QUESTION
     told = {code: [f"`{status}`" for status, one in EXITS.items() if one == code] for code in meanings}
     rows = ["| exit | meaning | `status` of the JSON document |", "|---|---|---|"]
     rows += [f"| {code} | {meanings[code]} | {', '.join(told[code] or ['`error`'])} |" for code in sorted(meanings)]
-    return "\n".join([*rows, "", "`ops` ends with 2 for an unknown task or flag too; `invoke` itself ends with 1.", ""])
+    return "\n".join([*rows, "", "`ops` ends with 2 for an unknown task or flag too; `invoke` itself ends with 1."])
 
 
 def task(name: str, found: Any) -> str:
@@ -103,7 +107,7 @@ def task(name: str, found: Any) -> str:
 def flag(one: Any) -> str:
     """A row of a task's table: the long and the short flag, what goes behind it, what it is without."""
     short = [f"`-{name}`" for name in one.names if len(name) == 1]
-    shown = ", ".join([f"`--{one.name}`", *short])
+    shown = ", ".join([f"`--{one.name.replace('_', '-')}`", *short])
     many = one.kind is list
     value = {bool: "", list: "text, repeatable", int: "number"}.get(one.kind, "text")
     # What is left out: `inspect`'s own mark for no default, and values that say "nothing".
