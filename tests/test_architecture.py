@@ -40,7 +40,13 @@ FLOOR_OF = {
     "errors": set[str](),
 }
 # report shows plans and values; it never acts.
-REPORT_MAY = {"operation.plan", "systems.secrets", "scenarios.backfill_facts", "scenarios.window"}
+REPORT_MAY = {
+    "scenarios.account_facts",
+    "operation.plan",
+    "systems.secrets",
+    "scenarios.backfill_facts",
+    "scenarios.window",
+}
 HOOKS_MAY = {"contracts", "guard", "systems.git", "systems.revisions", "durations", "sections", "stack", "errors"}
 
 HEAVY = {

@@ -10,7 +10,7 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.errors import OpsError, Refused
-from ops_tasks.namespaces import applying, init, prevention, recovery, restating, restoring, resuming
+from ops_tasks.namespaces import applying, init, prevention, recovery, reporting, restating, restoring, resuming
 from ops_tasks.namespaces.deciding import Asked
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
@@ -254,6 +254,7 @@ ns = Collection(
     resuming.resume,
     applying.apply,
     init.init,
+    reporting.report,
     prevention.prevention,
     retry,
     rollback,

@@ -52,6 +52,12 @@ class Terminal:
             renderable = redact(placed(renderable, escape(self._place)))
         self.console.print(renderable)
 
+    def raw(self, text: str) -> None:
+        """Print a text as it is, without markup; secrets are hidden."""
+        self._stop()
+        self._stream.write(redact(text))
+        self._stream.flush()
+
     def step(self, event: str, text: str, seconds: float | None) -> None:
         """Tell one event of a running operation: a live line on a terminal, one line per finished step elsewhere."""
         if event == "started":
