@@ -165,13 +165,16 @@ def _gap(source: str, name: str, day: date) -> bool:
 
 
 def _correct_ebird(rows: list[Row], day: date) -> list[Row]:
-    """A tenth of the rows gone, three tenths counted again, and one more species on a fifth of the checklists."""
+    """A tenth of the rows gone, three tenths counted again, and one more species on a fifth of the checklists.
+
+    What has evidence is not withdrawn: of a day's few rows of it no more may go than the gate lets through.
+    """
     kept: list[Row] = []
     for row in rows:
         turn = digest("corrected", row["subId"], row["speciesCode"]) % 10
         if turn in (1, 2, 3):
             row = row | {"howMany": 2 * row.get("howMany", 0) + turn, "obsReviewed": True}
-        if turn:
+        if turn or row["evidence"]:
             kept.append(row)
     places = {place.loc_id: place for place in PLACES}
     for head in {row["subId"]: row for row in rows}.values():
@@ -186,7 +189,7 @@ def _correct_ebird(rows: list[Row], day: date) -> list[Row]:
 
 def _correct_noaa(rows: list[Row], day: date) -> list[Row]:
     """The gaps filled, every maximum 0.7 degrees higher, and one station of four withdrawn on every other day."""
-    withdrawn = list(STATIONS)[digest("withdrawn", day) % 4] if digest("corrected", day) % 2 else ""
+    withdrawn = list(STATIONS)[digest("withdrawn", day) % 4] if day.toordinal() % 2 else ""
     filled = [*rows, *(row for name in STATIONS if _gap("noaa", name, day) for row in _weather(name, day))]
     return [
         row | {"value": row["value"] + (7 if row["datatype"] == "TMAX" else 0)}
@@ -197,7 +200,7 @@ def _correct_noaa(rows: list[Row], day: date) -> list[Row]:
 
 def _correct_usgs(rows: list[Row], day: date) -> list[Row]:
     """The gaps filled, every discharge revised by two percent, and one site withdrawn on every other day."""
-    withdrawn = list(SITES)[digest("withdrawn", day) % 5] if digest("corrected", day) % 2 else ""
+    withdrawn = list(SITES)[digest("withdrawn", day) % 5] if day.toordinal() % 2 else ""
     filled = [*rows, *(row for name in SITES if _gap("usgs", name, day) for row in _gauge(name, day))]
     return [
         row | {"hundredths": row["hundredths"] * 102 // 100 if row["parameter"] == "00060" else row["hundredths"]}
