@@ -36,7 +36,7 @@ def steps(stack: Stack, found: Facts, past: Past, hands: Crew, agree: Agree | No
                 "clone",
                 f"Lay {past.label} beside the present",
                 partial(_clone, stack, past, hands),
-                equivalent="\n".join(_equivalent(stack, found, past)),
+                equivalent="\n".join(_cloning(stack, found, past)),
             ),
             Step("examine", "Read the copy, every table of it", partial(_examine, stack, past, hands)),
         ]
@@ -52,7 +52,14 @@ def steps(stack: Stack, found: Facts, past: Past, hands: Crew, agree: Agree | No
         made.append(
             Step("differ", "Compare the copy with the present, per table and day", partial(_differ, stack, hands))
         )
-    made.append(Step("cut", f"Cut over to {past.label}", partial(_cut, stack, found, past, hands, agree)))
+    made.append(
+        Step(
+            "cut",
+            f"Cut over to {past.label}",
+            partial(_cut, stack, found, past, hands, agree),
+            equivalent="\n".join(_cutting(stack, past)),
+        )
+    )
     if past.points is not None:
         made.append(
             Step(
@@ -72,14 +79,27 @@ def broken_names(stack: Stack, found: Facts) -> list[str]:
     return [stack.relative(folder / stack.relative(path)) for path in stack.databases.values()]
 
 
-def _equivalent(stack: Stack, found: Facts, past: Past) -> list[str]:
+def _points(stack: Stack, past: Past) -> Mapping[str, Any]:
+    """What MotherDuck keeps of each catalog; of files there is nothing that a person would type."""
     if not stack.remote:
-        return []
-    points = past.points or snapshots.get(stack, past.snapshot or "").manifest["points"]
+        return {}
+    return past.points or snapshots.get(stack, past.snapshot or "").manifest["points"]
+
+
+def _cloning(stack: Stack, found: Facts, past: Past) -> list[str]:
     return [
         f'CREATE DATABASE "{name}__past_{found.operation}" FROM "{point["clone"] or name}"'
         + (f" (SNAPSHOT_ID '{point['id']}')" if point["id"] else "")
-        for name, point in points.items()
+        for name, point in _points(stack, past).items()
+    ]
+
+
+def _cutting(stack: Stack, past: Past) -> list[str]:
+    return [
+        f'COPY FROM DATABASE "{point["clone"]}" (OVERWRITE) TO "{name}"'
+        if point["clone"]
+        else f"ALTER DATABASE \"{name}\" SET SNAPSHOT TO (SNAPSHOT_ID '{point['id']}')"
+        for name, point in _points(stack, past).items()
     ]
 
 
