@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Sequence
 from importlib.util import find_spec
 from typing import Any, cast
 
@@ -35,13 +38,27 @@ def hooks(c: Context) -> None:
     c.run("pre-commit run --all-files", pty=False)
 
 
+@cast("Any", task)(
+    iterable=["page"],
+    help={"page": "Page of docs/; may be given several times (default: all of them).", "check": "Change nothing."},
+)
+def docs(c: Context, page: Sequence[str], check: bool = False) -> None:
+    """Render the pages of docs/ that are made by programs; with --check say which are stale, and end with 1.
+
+    Of these, runbook.md takes minutes: every incident in it is played.
+
+    Example: invoke dev.docs --check
+    """
+    c.run(shlex.join([sys.executable, "-m", "docs_tools", *page, *(["--check"] if check else [])]))
+
+
 ns = Collection()
 _root, _plugin = cast("Any", ns), plugin  # Invoke does not type what a collection holds
 for _name, _collection in _plugin.collections.items():
     _root.add_collection(_collection, name=_name)
 for _name, _task in _plugin.tasks.items():
     _root.add_task(_task, name=_name)
-_root.add_collection(Collection("dev", lock, hooks))
+_root.add_collection(Collection("dev", lock, hooks, docs))
 if find_spec("sandbox") is not None:
     from sandbox.namespace import namespace as _sandbox
 

@@ -95,7 +95,7 @@ def task(name: str, found: Any) -> str:
     lines = [f"### {name}", "", text.strip()]
     if example:
         lines += ["", "```sh", example.strip().replace("inv ", "invoke ", 1), "```"]
-    arguments: Sequence[Any] = found.get_arguments()
+    arguments = taken(found)
     given = [one for one in arguments if one.positional]
     if given:
         lines += ["", *(f"`{one.name.upper()}`: {cell(one.help)}" for one in given)]
@@ -104,10 +104,19 @@ def task(name: str, found: Any) -> str:
     return "\n".join([*lines, ""])
 
 
+def taken(found: Any) -> Sequence[Any]:
+    """A task's arguments. Invoke takes their texts out of the task when it is asked, so they are given back."""
+    texts = dict(found.help)
+    arguments: Sequence[Any] = found.get_arguments()
+    found.help = texts
+    return arguments
+
+
 def flag(one: Any) -> str:
     """A row of a task's table: the long and the short flag, what goes behind it, what it is without."""
-    short = [f"`-{name}`" for name in one.names if len(name) == 1]
-    shown = ", ".join([f"`--{one.name.replace('_', '-')}`", *short])
+    long, *letters = one.names
+    short = [f"`-{name}`" for name in letters]
+    shown = ", ".join([f"`--{long}`", *short])
     many = one.kind is list
     value = {bool: "", list: "text, repeatable", int: "number"}.get(one.kind, "text")
     # What is left out: `inspect`'s own mark for no default, and values that say "nothing".

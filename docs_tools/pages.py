@@ -6,10 +6,10 @@ import difflib
 from collections.abc import Callable
 from pathlib import Path
 
-from docs_tools import cli
+from docs_tools import cli, runbook
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
-PAGES: dict[str, Callable[[], str]] = {"cli.md": cli.render}
+PAGES: dict[str, Callable[[], str]] = {"cli.md": cli.render, "runbook.md": runbook.render}
 SHOWN = 40
 
 
@@ -20,7 +20,7 @@ def stale(name: str) -> str:
     if wanted == there:
         return ""
     lines = list(difflib.unified_diff(there.splitlines(), wanted.splitlines(), f"docs/{name}", "rendered", lineterm=""))
-    return "\n".join([f"docs/{name} is stale: render it with `invoke dev.docs`", *lines[:SHOWN]])
+    return "\n".join([f"docs/{name} is stale: render it with `invoke dev.docs --page={name}`", *lines[:SHOWN]])
 
 
 def write(name: str) -> str:
