@@ -11,6 +11,7 @@ from typing import Any
 
 import jinja2
 
+from docs_tools.cli import cell
 from docs_tools.scenes import Told, gather
 
 TEMPLATE = Path(__file__).with_name("runbook.md.j2")
@@ -113,9 +114,9 @@ def typed(equivalent: str) -> str:
     if found := SOURCE.fullmatch(equivalent):
         variables, source = found.groups()
         return f"The dlt source `{source}`" + (f", with `{variables}` in its environment." if variables else ".")
-    language = "sql" if equivalent.startswith(STATEMENTS) else "sh"
-    block = "\n".join(folded(one) for one in equivalent.splitlines())
-    return f"```{language}\n{block}\n```"
+    sql = equivalent.startswith(STATEMENTS)
+    block = "\n".join(f"{one};" if sql else folded(one) for one in equivalent.splitlines())
+    return f"```{'sql' if sql else 'sh'}\n{block}\n```"
 
 
 def folded(command: str) -> str:
@@ -132,7 +133,8 @@ def symptoms(told: Told) -> str:
     for cause, found in by_cause.items():
         first, rest = found[0], f" (and {len(found) - 1} more)" if len(found) > 1 else ""
         evidence = str(first["evidence"]).removeprefix(f"{first['subject']}: ")
-        rows.append(f"| `{cause}` | {first['subject']}: {evidence}{rest} | {way_out(first['way_out'])} |")
+        said = cell(f"{first['subject']}: {evidence}{rest}")
+        rows.append(f"| `{cause}` | {said} | {way_out(first['way_out'])} |")
     return "\n".join(rows)
 
 
@@ -143,9 +145,14 @@ def way_out(text: str) -> str:
     return f"{words}`invoke {command}`" if command else text or "–"
 
 
+def had(row: Mapping[str, str]) -> str:
+    """What it takes to have a protection, or how it is here already."""
+    return way_out(row["way_out"]) if row["way_out"] else f"{row['status']}: {row['told']}"
+
+
 def prevention(told: Told) -> str:
-    """The appendix of a repository that has nothing of it yet, and what it takes to have it."""
+    """The appendix of a repository: what stops each cause, and what it takes to have it."""
     rows: list[dict[str, str]] = told.document["rows"]
     shown = ["| incident | cause | what stops it | to have it |", "|---|---|---|---|"]
-    shown += [f"| {one['scenario']} | {one['cause']} | {one['check']} | {way_out(one['way_out'])} |" for one in rows]
+    shown += [f"| {one['scenario']} | {one['cause']} | {one['check']} | {had(one)} |" for one in rows]
     return "\n".join(shown)

@@ -24,7 +24,7 @@ from sandbox.api.server import serve
 ROOT = Path(__file__).resolve().parents[1]
 TODAY = date(2026, 4, 23)
 PROGRAM = "from ops_tasks.program import main; main()"
-LONG = 300
+LONG = 600
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Stage:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LONG,
+            timeout=2 * LONG,
             check=False,
         )
         try:
@@ -67,6 +67,10 @@ class Stage:
         found = json.loads(stable(json.dumps(document), str(self.folder), document, moving=self.moving))
         self.told[name] = Told(shown or f"invoke {' '.join(words)}", done.returncode, found)
         return document
+
+    def doctor(self, name: str) -> None:
+        """Ask the doctor, with all the time that a busy machine may need: a probe that is given up is a finding."""
+        self.ask(name, "ops.doctor", f"--timeout={LONG}", shown="invoke ops.doctor")
 
 
 Scene = Callable[[Stage], None]
@@ -101,7 +105,7 @@ def _blown_marts(stage: Stage) -> None:
     backup.parent.mkdir()
     shutil.copy(stage.folder / "data" / "databox.duckdb", backup)
     breaks.apply("flip-bytes", stage.folder)
-    stage.ask("blown: doctor", "ops.doctor")
+    stage.doctor("blown: doctor")
     stage.ask("rebuild marts", "ops.rebuild", "--plan")
     stage.ask(
         "restore file", "ops.restore", f"--file={backup}", "--plan", shown="invoke ops.restore --file=PATH --plan"
@@ -115,20 +119,20 @@ def _blown_raw(stage: Stage) -> None:
 
 def _blown_state(stage: Stage) -> None:
     breaks.apply("lost-state", stage.folder)
-    stage.ask("lost state: doctor", "ops.doctor")
+    stage.doctor("lost state: doctor")
     stage.ask("rebuild state", "ops.rebuild", "--plan")
     stage.ask("restore state", "ops.restore", "--snapshot=nightly", "--only=state", "--plan")
 
 
 def _drift(stage: Stage) -> None:
     breaks.apply("dropped-view", stage.folder)
-    stage.ask("drift: doctor", "ops.doctor")
+    stage.doctor("drift: doctor")
     stage.ask("repair", "ops.repair-state", "--plan")
 
 
 def _bad_window(stage: Stage) -> None:
     breaks.apply("bad-window", stage.folder, start=date(2026, 4, 18), end=date(2026, 4, 20), mode="empty")
-    stage.ask("window: doctor", "ops.doctor")
+    stage.doctor("window: doctor")
     model = "--model=ebird.fct_daily_bird_observations"
     stage.ask("restate", "ops.restate", model, "--start=2026-04-16", "--plan")
     done = stage.ask("backfill", "ops.backfill", "--source=ebird", "--yes")
@@ -137,7 +141,7 @@ def _bad_window(stage: Stage) -> None:
 
 def _bad_write(stage: Stage) -> None:
     breaks.apply("mass-delete", stage.folder)
-    stage.ask("write: doctor", "ops.doctor")
+    stage.doctor("write: doctor")
     stage.ask("restore", "ops.restore", "--snapshot=nightly", "--plan")
     stage.ask("restore in place", "ops.restore", "--snapshot=nightly", "--in-place", "--plan")
     moment = f"--at={datetime.now(UTC):%Y-%m-%dT%H:%M:%S}+00:00"
@@ -147,7 +151,7 @@ def _bad_write(stage: Stage) -> None:
 
 def _dropped(stage: Stage) -> None:
     breaks.apply("dropped-schema", stage.folder)
-    stage.ask("dropped: doctor", "ops.doctor")
+    stage.doctor("dropped: doctor")
 
 
 def _motherduck(stage: Stage) -> None:
@@ -167,7 +171,7 @@ def _stood_still(stage: Stage) -> None:
         scheduler.kill(process)
         scheduler.stop_all(stage.folder)
     breaks.apply("stopped-daemon", stage.folder, days=2)
-    stage.ask("dead: doctor", "ops.doctor")
+    stage.doctor("dead: doctor")
     stage.ask("resume dead", "ops.resume", "--plan")
 
 

@@ -82,7 +82,7 @@ def test_the_chore_renders_and_checks() -> None:
         pytest.param("/srv/a/stack/data/x.duckdb", "STACK/data/x.duckdb", id="folder"),
         pytest.param(f"{sys.executable} -m soda", "python -m soda", id="interpreter"),
         pytest.param("pre_backfill_ebird_20260418_0192e8", "pre_backfill_ebird_20260418_ID", id="snapshot of a plan"),
-        pytest.param(f"SNAPSHOT_ID '{UUID}'", "SNAPSHOT_ID 'SNAPSHOT_ID'", id="uuid"),
+        pytest.param(f"SNAPSHOT_ID '{UUID}'", "SNAPSHOT_ID 'UUID'", id="uuid"),
         pytest.param("ebird__dim__2184905561", "ebird__dim__VERSION", id="fingerprint"),
         pytest.param("14.8 MB of 83.5 GB free, 1,009 KB", "SIZE of SIZE free, SIZE", id="sizes"),
         pytest.param(
@@ -166,7 +166,7 @@ def test_steps_are_numbered_each_once_with_what_a_person_would_type() -> None:
     [
         ("(dlt source a.b:source)", "The dlt source `a.b:source`."),
         ("S=1 E=2 (dlt source a.b:source)", "The dlt source `a.b:source`, with `S=1 E=2` in its environment."),
-        ('CREATE DATABASE "a" FROM "b"', '```sql\nCREATE DATABASE "a" FROM "b"\n```'),
+        ('CREATE DATABASE "a" FROM "b"', '```sql\nCREATE DATABASE "a" FROM "b";\n```'),
         ("mv a b", "```sh\nmv a b\n```"),
     ],
 )
