@@ -44,7 +44,7 @@ class Violation:
 
 
 def freshness_violation_sensor(
-    hours: Mapping[dg.CoercibleToAssetKey, float] | None = None,
+    hours: Mapping[slas.AssetName, float] | None = None,
     *,
     name: str = "freshness_violation_sensor",
     minimum_interval_seconds: int = 300,

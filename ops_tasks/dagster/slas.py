@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,6 +17,8 @@ from dagster._utils.schedules import get_latest_completed_cron_tick
 
 from ops_tasks.errors import UsageError, nearest
 
+# What Dagster takes for an asset key; its own name for that is not public.
+AssetName = dg.AssetKey | str | Sequence[str]
 METADATA = "freshness_sla_hours"
 
 
@@ -42,12 +44,12 @@ class Sla:
         return last >= fire.astimezone(UTC) - self.window
 
 
-def key_of(name: dg.CoercibleToAssetKey) -> dg.AssetKey:
+def key_of(name: AssetName) -> dg.AssetKey:
     """The key that a user means; `a/b` is one of two parts, which Dagster itself would take for one."""
     return dg.AssetKey.from_user_string(name) if isinstance(name, str) else dg.AssetKey.from_coercible(name)
 
 
-def given(hours: Mapping[dg.CoercibleToAssetKey, float]) -> dict[dg.AssetKey, Sla]:
+def given(hours: Mapping[AssetName, float]) -> dict[dg.AssetKey, Sla]:
     """SLAs that the user says, in hours; `UsageError` for hours that are none."""
     found: dict[dg.AssetKey, Sla] = {}
     for name, value in hours.items():

@@ -12,7 +12,7 @@ from typing import Any
 import dagster as dg
 
 from ops_tasks.dagster.datasets import dataset_of
-from ops_tasks.dagster.slas import key_of
+from ops_tasks.dagster.slas import AssetName, key_of
 from ops_tasks.dagster.verdicts import verdict
 from ops_tasks.errors import UsageError, nearest
 from ops_tasks.stack import Stack, find_above
@@ -26,7 +26,7 @@ def soda_asset_checks(
     *,
     stack: str | Path | None = None,
     contracts: Iterable[str | Path] | None = None,
-    asset_key: Callable[[str], dg.CoercibleToAssetKey] | None = None,
+    asset_key: Callable[[str], AssetName] | None = None,
     name: str = "soda_contract",
     seconds: float = 300,
 ) -> list[dg.AssetChecksDefinition]:
@@ -111,7 +111,7 @@ def _key(
     file: Path,
     dataset: str,
     keys: Sequence[dg.AssetKey],
-    asset_key: Callable[[str], dg.CoercibleToAssetKey] | None,
+    asset_key: Callable[[str], AssetName] | None,
 ) -> dg.AssetKey:
     """The asset of a contract; `UsageError` with the nearest names when there is none, or more than one."""
     if asset_key is not None:

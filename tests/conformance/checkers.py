@@ -11,7 +11,7 @@ from typing import Any
 
 Checker = Callable[[Sequence[str]], None]
 CHECKERS: dict[str, Checker] = {}
-VALUELESS = re.compile(r"requires an argument|expected one argument|needed value")
+VALUELESS = re.compile(r"requires an argument|requires a value|expected one argument|needed value")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=.*", re.S)
 
 

@@ -45,9 +45,8 @@ def walk(command: Any, name: str, words: Sequence[str], parent: Context | None =
 
 def _value(parameter: Parameter, given: dict[str, Any], context: Context, *, mention: bool) -> None:
     value = given.get(parameter.name)
-    absent = value is None or type(value).__name__ in ("Sentinel", "object") or value in ((), [])
-    if absent:
-        if parameter.required and not mention and parameter.get_default(context) is None:
+    if _is_absent(value):
+        if parameter.required and not mention and _is_absent(parameter.get_default(context)):
             raise Wrong(f"Missing {parameter.name}")
         return
     if isinstance(parameter.type, Choice):
@@ -57,6 +56,11 @@ def _value(parameter: Parameter, given: dict[str, Any], context: Context, *, men
                     parameter.type.convert(one, parameter, context)
                 except ClickError as error:
                     raise Wrong(error.format_message()) from None
+
+
+def _is_absent(value: Any) -> bool:
+    """Click 8.3 has a sentinel for what was not given."""
+    return value is None or type(value).__name__ in ("Sentinel", "object") or value in ((), [])
 
 
 @cache

@@ -19,7 +19,7 @@ SPACES = ("ops", "snapshot", "verify", "watch", "schema", "plan", "dagster", "db
 # A name of a program with one of these behind it is the subject of a sentence, no command.
 SUBJECT = re.compile(
     r"is|has|had|cannot|can|does|did|do|keeps|kept|replaces|replaced|loaded|restates|says|said|stopped|failed|"
-    r"extracted|never|repository|hook|import|needs|refuses|was|and|or|in|of|that|source|daemon|itself|on|with|if|any|no|by|for|to|"
+    r"extracted|never|stores|installed|here|repository|hook|import|needs|refuses|was|and|or|in|of|that|source|daemon|itself|on|with|if|any|no|by|for|to|"
     r"compares|knows|adds|makes|shows|caps|extracted's|working|run:|writes|project|function|pipeline's|contract's"
 )
 # A command ends before one of these: the sentence goes on.

@@ -54,14 +54,26 @@ def incidents() -> frozenset[str]:
 
 
 def parse(name: str, words: Sequence[str]) -> None:
-    """Let Invoke's own parser read a command line."""
+    """Let Invoke's own parser read a command line; where a task's name is open, one of its collection has to take it."""
+    if not words or not words[0].endswith(f".{WORD}"):
+        _parse(name, words)
+        return
+    wrong = Wrong(f"there is no task {words[0]}")
+    for one in _contexts(name):
+        if one.startswith(words[0].removesuffix(WORD)):
+            try:
+                _parse(name, [one, *words[1:]])
+                return
+            except Wrong as refused:
+                wrong = refused
+    raise wrong
+
+
+def _parse(name: str, words: Sequence[str]) -> None:
     from invoke.exceptions import ParseError
     from invoke.parser import Parser
 
     known = _contexts(name)
-    if words and words[0].endswith(f".{WORD}"):
-        some = next((one for one in known if one.startswith(words[0].removesuffix(WORD))), words[0])
-        words = [some, *words[1:]]
     if len(words) == 1 and not words[0].startswith("-"):
         if words[0] not in known:
             raise Wrong(f"there is no task {words[0]}")

@@ -33,7 +33,7 @@ def equivalents() -> Iterator[Command]:
 
 def messages() -> Iterator[Command]:
     """What is printed: ways out, reasons, notes, headers, usage lines."""
-    for text in _of(""):
+    for text in (*_of(""), *(text for text in _of("argument") if " " in text.text)):
         for command in prose(text.where, text.text):
             # "git {verb} failed": which verb, is not known here; where it is given, it is in a list of arguments.
             if command.words[1:2] != (WORD,) or _has_flag(command) or command.program in OURS:

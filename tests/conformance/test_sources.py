@@ -14,7 +14,12 @@ from tests.conformance.verdicts import judged
 # What has to be found at least, so that a reader that goes blind is noticed: (commands, programs among them).
 KINDS: dict[str, tuple[Callable[[], Iterable[Command]], Callable[[Sequence[str]], None], int, set[str]]] = {
     "equivalents": (sources.equivalents, judge, 12, {"sqlmesh", "soda", "dagster", "invoke", "cp", "mv", "kill"}),
-    "messages": (sources.messages, judge, 100, {"git", "invoke", "sqlmesh", "pip", "pre-commit", "systemctl", "sudo"}),
+    "messages": (
+        sources.messages,
+        judge_mention,
+        160,
+        {"git", "invoke", "sqlmesh", "pip", "pre-commit", "systemctl", "sudo"},
+    ),
     "docstrings": (sources.docstrings, judge_mention, 45, {"invoke", "dagster", "git", "sqlmesh"}),
     "started": (arguments.started, judge, 45, {"git", "python", "dagster", "invoke", "systemctl"}),
 }

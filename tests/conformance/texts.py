@@ -22,6 +22,9 @@ KNOWN = {
     "control": ("systemctl --user", "sudo systemctl"),
     "back": ("invoke ops.rollback word",),
     "task": ("ops.backfill",),
+    "selector": ("", " (SNAPSHOT_ID 'word')"),
+    "SAMPLE": ("1000",),
+    "between": ("BETWEEN CAST(? AS DATE) AND CAST(? AS DATE)",),
     "watch.task": ("watch.disk",),
     "watch.name": ("disk",),
     "prevented.name": ("disk",),
@@ -70,7 +73,30 @@ def constants(file: Path) -> dict[str, str]:
             if other.is_file():
                 there = constants(other)
                 found |= {a.asname or a.name: there[a.name] for a in node.names if a.name in there}
-    return found
+    return _tables(file) | found
+
+
+def _tables(file: Path) -> dict[str, str]:
+    """The names of tables that get a name of their own, where that is always the same: `ident(..., "_dlt_loads")`."""
+    each: dict[str, set[str]] = {}
+    for node in ast.walk(tree(file)):
+        match node:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                each.setdefault(name, set()).add(_ident(value))
+            case ast.Assign(targets=[ast.Tuple(elts=targets)], value=ast.Tuple(elts=values)):
+                for target, value in zip(targets, values, strict=False):
+                    each.setdefault(ast.unparse(target), set()).add(_ident(value))
+            case _:
+                pass
+    return {name: min(told) for name, told in each.items() if len(told) == 1 and min(told)}
+
+
+def _ident(value: ast.expr) -> str:
+    match value:
+        case ast.Call(func=ast.Name(id="ident"), args=parts):
+            return _name(parts, {})
+        case _:
+            return ""
 
 
 def readings(node: ast.expr, names: dict[str, str]) -> list[str]:
@@ -83,7 +109,7 @@ def readings(node: ast.expr, names: dict[str, str]) -> list[str]:
         case ast.FormattedValue(value=ast.Call(func=ast.Name(id="literal"))):
             return [f"'{WORD}'"]
         case ast.FormattedValue(value=ast.Call(func=ast.Name(id="ident"), args=parts)):
-            return [".".join((readings(part, names) or [WORD])[0] for part in parts)]
+            return [_name(parts, names)]
         case ast.FormattedValue(value=inner):
             return readings(inner, names) or [*KNOWN.get(ast.unparse(inner), (WORD,))]
         case ast.BinOp(left=left, op=ast.Add(), right=right):
@@ -104,6 +130,11 @@ def readings(node: ast.expr, names: dict[str, str]) -> list[str]:
             return readings(one, names)
         case _:
             return []
+
+
+def _name(parts: list[ast.expr], names: dict[str, str]) -> str:
+    """A quoted name, without its quotes."""
+    return ".".join((readings(part, names) or [WORD])[0] for part in parts)
 
 
 def _separator(between: ast.expr) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from tests.conformance import argued, clicks, machine, own
 from tests.conformance.checkers import Absent, Wrong, judge
 from tests.conformance.commands import Command
+
+# Each of these registers its judges when it is imported.
+JUDGES = (argued, clicks, machine, own)
 
 
 @dataclass
