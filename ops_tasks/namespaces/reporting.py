@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ops_tasks.scenarios.account_facts import Account
 
 TASK = "ops.report"
-LATEST = "latest"
+LATEST, STDOUT = "latest", "-"
 
 
 @ops_task(
@@ -48,47 +48,56 @@ def report(
 
     Example: invoke ops.report latest --html=incident.html
     """
+    from ops_tasks.operation import lock
     from ops_tasks.operation.journal import history, read
-    from ops_tasks.report import incident
+    from ops_tasks.report import incident, incident_markdown
     from ops_tasks.scenarios.account import account
 
     found = find(stack)
+    for name in (html, md):
+        if name and name != STDOUT:
+            _refuse(Path(name), force=force)
     records = [record for record in history(found.home) if record.status != "noted"]
-    if operation == LATEST and not records:
-        raise UsageError(f"there is no operation in {found.home} yet", "a report is of one: invoke ops.history")
-    told = account(found, records[-1] if operation == LATEST else read(found.home, operation))
+    if not records and operation in ("", LATEST):
+        raise UsageError(f"there is no operation in {found.home} yet", "a report tells one: invoke ops.history")
+    record = records[-1] if operation in ("", LATEST) else read(found.home, operation)
+    told = account(found, record, running=lock.holder(found.home).get("operation") == record.operation)
     written: list[str] = []
     if html:
-        written.append(_write(Path(html), incident.html(told), force=force))
-    if md == "-":
-        terminal.raw(incident.markdown(told))
-    elif md:
-        written.append(_write(Path(md), incident.markdown(told), force=force))
-    if not html and not md:
+        written.append(_write(Path(html), incident.html(told)))
+    if md and md != STDOUT:
+        written.append(_write(Path(md), incident_markdown.markdown(told)))
+    if md == STDOUT:
+        terminal.raw(incident_markdown.markdown(told))
+    elif not written:
         _show(terminal, told)
     for name in written:
         terminal.show(f"[green]✓[/green] {escape(name)}")
     return Document(TASK, "ok", told.operation, more={"report": asdict(told), "written": written})
 
 
-def _write(path: Path, text: str, *, force: bool) -> str:
-    """Write a report at once; raises `UsageError` for a place where something else is."""
+def _refuse(path: Path, *, force: bool) -> None:
+    """Raise `UsageError` for a place where something else is."""
+    from ops_tasks.report.incident import MARK
+
+    path = path.expanduser().resolve()
+    if path.is_dir() or not path.parent.is_dir():
+        what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise UsageError(f"{path} cannot be written: {what}", "name a file")
+    if path.exists() and not (path.is_file() and (force or MARK.encode() in path.read_bytes()[:200])):
+        raise UsageError(f"{path} is there and is no report", "give another name, or --force")
+
+
+def _write(path: Path, text: str) -> str:
+    """Write a report whole or not at all."""
     import os
     import tempfile
 
-    from ops_tasks.report.incident import MARK
-    from ops_tasks.systems.secrets import redact
-
     path = path.expanduser().resolve()
-    if not path.parent.is_dir() or path.is_dir():
-        what = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
-        raise UsageError(f"{path} cannot be written: {what}")
-    if path.exists() and not force and MARK.encode() not in path.read_bytes()[:200]:
-        raise UsageError(f"{path} is there and is no report", "give another name, or --force")
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(redact(text))
+            stream.write(text)
         Path(name).chmod(0o644)
         Path(name).replace(path)
     except BaseException:
@@ -98,24 +107,27 @@ def _write(path: Path, text: str, *, force: bool) -> str:
 
 
 def _show(terminal: Terminal, told: Account) -> None:
-    from ops_tasks.report.incident import clock, seconds, when
+    from ops_tasks.report.incident import clock, headline, number, seconds, when
 
     colour = "green" if told.good else "red"
-    terminal.show(f"[bold]{escape(told.title)}[/bold]: [{colour}]{escape(told.end)}[/{colour}]")
+    terminal.show(f"[bold]{escape(headline(told))}[/bold]: [{colour}]{escape(told.words.said)}[/{colour}]")
     terminal.show(f"{escape(told.incident)}, {when(told.began)}, {told.duration}")
     if told.reason:
         terminal.show(f"[red]✗[/red] {escape(told.reason)}")
+    if told.way_out:
+        terminal.show(f"  → {escape(told.way_out)}")
+    changed = [f"{one.table}: {number(one.before)} → {number(one.after)} rows; {one.what}" for one in told.changes]
     for heading, lines in (
-        ("Found", list(told.found)),
-        ("Changed", [f"{one.table}: {one.before:,} → {one.after:,} rows; {one.days}" for one in told.changes]),
-        ("Untouched", list(told.untouched)),
-        ("Checked", [f"{'✓' if one.well else '✗'} {one.name}: {one.said}" for one in told.checks]),
-        ("Timeline", [f"{clock(one.at)} {one.what} {seconds(one.seconds)}".rstrip() for one in told.timeline]),
+        ("What was found", told.found),
+        (told.words.changed, [*changed, *([told.changes_left] if told.changes_left else [])]),
+        ("What is proven untouched", told.untouched),
+        ("Validation", [f"{'✓' if one.well else '✗'} {one.name}: {one.said}" for one in told.checks]),
+        ("Timeline (UTC)", [f"{clock(one.at)} {one.what} {seconds(one.seconds)}".rstrip() for one in told.timeline]),
     ):
         if lines:
             terminal.show(f"\n[bold]{heading}[/bold]")
             for line in lines:
                 terminal.show(f"  {escape(line)}")
-    terminal.show(f"\n{escape(told.back_words)}")
-    if told.back:
-        terminal.show(f"  → {escape(told.back)}")
+    terminal.show(f"\n{escape(told.back)}")
+    for way in told.ways:
+        terminal.show(f"  {escape(way.what)} → {escape(way.command)}")

@@ -1,16 +1,17 @@
-"""An incident report as one HTML file that needs nothing else, and as Markdown for a pull request."""
+"""An incident report as one HTML file that needs nothing else."""
 
 from __future__ import annotations
 
-import re
+import shlex
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
+from ops_tasks.report.terminal import placed
 from ops_tasks.scenarios.account_facts import Account, Bar, Chart
 
 MARK = "<!-- ops-tasks incident report -->"
-HEIGHT, WIDTH, GAP = 100.0, 10.0, 1.0
-SPECIAL = re.compile(r"([\\`*_\[\]<>|#~])")
+HEIGHT, WIDTH, GAP, LEAST = 100.0, 10.0, 1.0, 1.5
 
 
 def html(account: Account) -> str:
@@ -18,16 +19,26 @@ def html(account: Account) -> str:
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     loader = PackageLoader("ops_tasks.report", "templates")
-    rooms = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    rooms.filters |= {"when": when, "clock": clock, "seconds": seconds}
-    return rooms.get_template("incident.html.j2").render(
-        account=account, mark=MARK, charts=[(chart, _drawn(chart)) for chart in account.charts]
+    pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    pages.filters |= {"when": when, "clock": clock, "seconds": seconds, "number": number}
+    return pages.get_template("incident.html.j2").render(
+        account=account,
+        mark=MARK,
+        title=headline(account),
+        charts=[(chart, _drawn(chart)) for chart in account.charts],
+        ways=[(way.what, command(account, way.command)) for way in account.ways],
+        days=[(day, list(moments)) for day, moments in groupby(account.timeline, key=lambda one: one.at.date())],
     )
 
 
-def markdown(account: Account) -> str:
-    """The same for a pull request or an issue, in GitHub's Markdown."""
-    return "\n".join([MARK, *_lines(account)]) + "\n"
+def headline(account: Account) -> str:
+    """The title as the first words of a page."""
+    return account.title[:1].upper() + account.title[1:]
+
+
+def command(account: Account, words: str) -> str:
+    """A command as it has to be typed by somebody who is in another folder."""
+    return placed(words, f" --stack={shlex.quote(account.stack)}")
 
 
 def when(at: datetime) -> str:
@@ -42,73 +53,32 @@ def clock(at: datetime) -> str:
 
 def seconds(number: float | None) -> str:
     """`1.2 s`, or nothing."""
-    return "" if number is None else f"{number:.1f} s"
+    return "" if number is None else f"{number:,.1f} s"
+
+
+def number(count: int | None) -> str:
+    """`12,345`, or a dash for what is not known."""
+    return "–" if count is None else f"{count:,}"
 
 
 def _drawn(chart: Chart) -> dict[str, Any]:
-    """The rectangles of a chart: x, width and height in units of its view box, before and after for each day."""
-    bars = [_bar(at, bar, chart.most or 1) for at, bar in enumerate(chart.bars)]
+    """The rectangles of a chart in units of its view box: `x`, `y`, `width`, `height` and `kind`; and the window's."""
+    bars = [rectangle for at, bar in enumerate(chart.bars) for rectangle in _rectangles(at, bar, chart.most or 1)]
     inside = [at for at, bar in enumerate(chart.bars) if bar.inside]
-    whole = len(inside) == len(chart.bars)
-    shade = (inside[0] * WIDTH, (inside[-1] - inside[0] + 1) * WIDTH) if inside and not whole else None
+    part = 0 < len(inside) < len(chart.bars)
+    shade = (inside[0] * WIDTH, (inside[-1] - inside[0] + 1) * WIDTH) if part else None
     return {"width": len(chart.bars) * WIDTH, "height": HEIGHT, "bars": bars, "shade": shade}
 
 
-def _bar(at: int, bar: Bar, most: int) -> dict[str, float]:
-    left, half = at * WIDTH + GAP, (WIDTH - 2 * GAP) / 2
-    before, after = bar.before / most * HEIGHT, bar.after / most * HEIGHT
-    return {"x": left, "x2": left + half, "width": half, "before": round(before, 2), "after": round(after, 2)}
-
-
-def _md(text: object) -> str:
-    """Text that means nothing in Markdown: escaped, in one line."""
-    return SPECIAL.sub(r"\\\1", " ".join(str(text).split())).replace("@", "@\u200b")
-
-
-def _code(text: str) -> str:
-    """Inline code, whatever is in it."""
-    flat = " ".join(text.split()).replace("|", "\\|")
-    longest = max((len(run) for run in re.findall(r"`+", flat)), default=0)
-    fence = "`" * (longest + 1)
-    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{fence}{pad}{flat}{pad}{fence}"
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _lines(account: Account) -> list[str]:
-    sign = "✅" if account.good else "⚠️"
-    lines = [
-        f"## {sign} {_md(account.title)}: {_md(account.end)}",
-        "",
-        f"{_md(account.incident)}. Operation {_code(account.operation)} ({_code(account.task)}), "
-        f"{when(account.began)}, {account.duration}.",
-        "",
-    ]
-    lines += [f"**{_md(account.reason)}**", ""] if account.reason else []
-    if account.found:
-        lines += ["### What was found", "", *(f"- {_md(one)}" for one in account.found), ""]
-    if account.changes:
-        lines += ["### What changed", "", _row("table", "rows", "days", "outside the window"), "|---|---|---|---|"]
-        for one in account.changes:
-            lines.append(_row(_md(one.table), f"{one.before:,} → {one.after:,}", _md(one.days), _md(one.outside)))
-        lines.append("")
-    if account.untouched:
-        lines += ["### What is proven untouched", "", *(f"- {_md(one)}" for one in account.untouched), ""]
-    if account.checks:
-        lines += ["### Validation", "", _row("", "check", "result"), "|---|---|---|"]
-        lines += [_row("✅" if one.well else "❌", _md(one.name), _md(one.said)) for one in account.checks]
-        lines.append("")
-    lines += ["<details><summary>What was done, step by step</summary>", ""]
-    for number, one in enumerate(account.did, 1):
-        mark = {"done": "", "failed": " **(failed)**", "pending": " *(not begun)*"}[one.status]
-        lines.append(f"{number}. {_md(one.title)}{mark} {seconds(one.seconds)}".rstrip())
-        lines += [f"   - {_code(line)}" for line in one.equivalent.splitlines() if line.strip()]
-    lines += ["", "</details>", "", "<details><summary>Timeline (UTC)</summary>", ""]
-    lines += [_row("at", "what"), "|---|---|"]
-    lines += [_row(clock(one.at), f"{'❌ ' if one.bad else ''}{_md(one.what)}") for one in account.timeline]
-    lines += ["", "</details>", "", "### The way back", "", _md(account.back_words)]
-    lines += ["", "```console", f"$ {account.back}", "```"] if account.back else []
-    return lines
+def _rectangles(at: int, bar: Bar, most: int) -> list[dict[str, Any]]:
+    """A day that is as it was is one bar, one that changed is two."""
+    left, whole = at * WIDTH + GAP, WIDTH - 2 * GAP
+    sides = [("before", bar.before), ("after", bar.after)] if bar.differs else [("same", bar.after)]
+    wide = whole / len(sides)
+    found: list[dict[str, Any]] = []
+    for place, (kind, rows) in enumerate(sides):
+        if rows > 0:
+            high = round(max(LEAST, rows / most * HEIGHT), 2)
+            x = round(left + place * wide, 2)
+            found.append({"kind": kind, "x": x, "y": round(HEIGHT - high, 2), "width": wide, "height": high})
+    return found

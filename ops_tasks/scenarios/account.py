@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import json
+import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
 from typing import Any, cast
 
 from ops_tasks.operation.journal import ROLLBACK, Event, Record
-from ops_tasks.scenarios.account_facts import Account, Bar, Change, Chart, Check, Did, Moment
+from ops_tasks.scenarios.account_changes import changes
+from ops_tasks.scenarios.account_checks import checks, figures, found
+from ops_tasks.scenarios.account_facts import RUNNING, Account, Did, Moment, Way
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
+from ops_tasks.systems.secrets import redact
 
 INCIDENTS = {
     "ops.backfill": "A bad window of a source",
@@ -24,243 +26,198 @@ INCIDENTS = {
     "full-refresh": "A full refresh",
     "promote": "A plan for production",
 }
-AROUND = timedelta(days=10)
-MOST_CHARTS, MOST_BARS = 12, 90
-PACKAGES = ("duckdb", "sqlmesh", "dlt", "dagster", "soda-core")
-NUMBERS = ("tables", "rows", "files", "bytes", "added", "removed", "changed", "untouched", "deleted", "inserted")
+WORDS = {
+    "succeeded": "Done, and proven",
+    "put_back": "Everything is as it was, checked",
+    "refused": "Refused; everything is as it was, checked",
+    "rolled_back": "Rolled back, checked",
+    "noted": "Noted",
+    ROLLBACK: "The way back began",
+}
+PACKAGES = ("ops-tasks", "duckdb", "sqlmesh", "dlt", "dagster", "soda-core")
 
 
-def account(stack: Stack, record: Record) -> Account:
-    """Everything about one operation; reads the journal and the files beside it, no database."""
+def account(stack: Stack, record: Record, *, running: bool = False) -> Account:
+    """Everything about one operation; reads the journal and the files beside it, no database. Secrets are hidden.
+
+    `running`: somebody holds the stack's lock for it, so that what has no end is not stopped.
+    """
+    record = _whole(record)
+    status = RUNNING if running and record.status == "stopped" else record.status
     planned, events = record.planned, record.events
-    arguments = cast("Mapping[str, Any]", planned.get("arguments", {}))
-    failed = [event for event in events if event.event == "failed"]
-    changes, untouched = _changes(record)
-    back, words = _back(stack, record, arguments)
-    return Account(
+    titles = _titles(record)
+    told = changes(record, status)
+    made = tuple(checks(record, titles))
+    reason, way_out = _reason(record, titles, status)
+    back, ways = _ways(stack, record, status)
+    ended, undone = _ended(record)
+    task = str(planned.get("task") or "an unknown task")
+    account = Account(
         operation=record.operation,
-        task=str(planned.get("task")),
-        title=str(planned.get("title")),
-        incident=INCIDENTS.get(str(planned.get("task")), str(planned.get("task"))),
+        task=task,
+        title=str(planned.get("title") or f"operation {record.operation}"),
+        incident=INCIDENTS.get(task, task),
         stack=str(stack.root),
-        status=record.status,
+        status=status,
         began=_time(events[0]),
-        ended=record.last_at,
-        reason=str(failed[-1].data.get("reason", "")) if failed and record.status != "succeeded" else "",
-        timeline=tuple(_timeline(events)),
-        found=tuple(_found(planned, arguments)),
-        did=tuple(_did(planned, record)),
-        charts=tuple(_charts(record, arguments)),
-        changes=tuple(changes),
-        untouched=tuple(untouched),
-        checks=tuple(_checks(record)),
-        notes=tuple(str(note) for note in arguments.get("notes", [])),
+        ended=ended,
+        undone=undone,
+        reason=reason,
+        way_out=way_out,
+        figures=tuple(figures(record, told, made)),
+        timeline=tuple(_timeline(events, titles, status)),
+        found=tuple(found(planned)),
+        did=tuple(_did(record, titles, status)),
+        charts=told.charts,
+        changes=told.changes,
+        changes_left=told.left,
+        untouched=told.untouched,
+        same=told.same,
+        checks=made,
+        notes=tuple(str(note) for note in planned.get("arguments", {}).get("notes") or ()),
         back=back,
-        back_words=words,
+        ways=ways,
         versions={name: number for name in PACKAGES if (number := _version(name))},
     )
+    return cast("Account", _hidden(account))
+
+
+def _whole(record: Record) -> Record:
+    """A journal whose first line is torn has no plan: what comes next must not be taken for one."""
+    if record.events[0].event == "planned":
+        return record
+    lost = Event(record.events[0].at, "planned", None, {})
+    return dataclasses.replace(record, events=(lost, *record.events))
+
+
+def _hidden(value: Any) -> Any:
+    """The same value with every secret hidden, before anything is escaped: an escaped secret would not be known."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, tuple):
+        return tuple(_hidden(one) for one in cast("tuple[Any, ...]", value))
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {field.name: _hidden(getattr(value, field.name)) for field in dataclasses.fields(value)}
+        return dataclasses.replace(value, **fields)
+    return value
 
 
 def _time(event: Event) -> datetime:
     return datetime.fromisoformat(event.at)
 
 
-def _timeline(events: Sequence[Event]) -> Iterator[Moment]:
+def _titles(record: Record) -> dict[str, str]:
+    """Titles of steps, as planned; of a journal that has no plan as begun."""
+    steps = cast("list[dict[str, Any]]", record.planned.get("steps") or [])
+    begun = {e.step: str(e.data.get("title", e.step)) for e in record.events if e.event == "started" and e.step}
+    return begun | {str(step["name"]): str(step["title"]) for step in steps}
+
+
+def _ended(record: Record) -> tuple[datetime, datetime | None]:
+    """When the work had ended, and when it was rolled back, if it was."""
+    if record.status != "rolled_back":
+        return (record.last_at if record.status == "stopped" else _time(record.events[-1])), None
+    begun = next(at for at, event in enumerate(record.events) if event.event in (ROLLBACK, "rolled_back"))
+    return _time(record.events[max(begun - 1, 0)]), _time(record.events[-1])
+
+
+def _reason(record: Record, titles: Mapping[str, str], status: str) -> tuple[str, str]:
+    """Why it did not do what was asked for, and what its error advised."""
+    failed = [event for event in record.events if event.event == "failed"]
+    if status == "succeeded" or (status == "rolled_back" and any(e.event == "succeeded" for e in record.events)):
+        return "", ""
+    if failed and (failed[-1].step not in record.results or status in ("put_back", "refused")):
+        return str(failed[-1].data.get("reason", "")), str(failed[-1].data.get("way_out", ""))
+    if status != "stopped":
+        return "", ""
+    if record.rollback_begun:
+        return "The way back was not finished", ""
+    last = record.last_step
+    if last is None or last in record.results:
+        return "It was killed between two steps", ""
+    return f"It was killed in the middle of a step: {titles.get(last, last)}", ""
+
+
+def _timeline(events: Sequence[Event], titles: Mapping[str, str], status: str) -> Iterator[Moment]:
     began: dict[str, datetime] = {}
-    titles = {event.step: str(event.data.get("title", event.step)) for event in events if event.event == "started"}
     for at, event in enumerate(events):
         when, step = _time(event), event.step or ""
+        title = titles.get(step, step)
         if event.event == "planned":
             yield Moment(when, "The plan was agreed to")
         elif event.event == "retried":
-            yield Moment(_time(events[at - 1]), "It was stopped here, in the middle of a step", bad=True)
+            if events[at - 1].event != "failed":
+                yield Moment(_time(events[at - 1]), f"It was killed{_in(events[at - 1], titles)}", bad=True)
             yield Moment(when, "It was taken up again")
         elif event.event == "started":
             began[step] = when
         elif event.event == "done":
-            yield Moment(when, titles.get(step, step), _seconds(began.get(step), when))
+            yield Moment(when, title, _seconds(began.get(step), when))
         elif event.event == "failed":
-            yield Moment(when, f"{titles.get(step, step)}: {event.data.get('reason', '')}", bad=True)
-        elif event.event == ROLLBACK:
-            yield Moment(when, "The way back began")
-        else:
-            words = {"succeeded": "Done, and proven", "put_back": "Everything is as it was, checked"}
-            words |= {"refused": "Refused; everything is as it was, checked", "rolled_back": "Rolled back, checked"}
-            yield Moment(when, words.get(event.event, event.event))
-    if events and events[-1].event in ("started", "done", "planned", "retried"):
-        last = events[-1]
-        what = f"It was stopped in the middle of: {titles.get(last.step, last.step)}" if last.step else "It was stopped"
+            yield Moment(when, f"{title}: {event.data.get('reason', '')}", _seconds(began.get(step), when), bad=True)
+        elif event.event != ROLLBACK or events[at - 1].event != ROLLBACK:
+            yield Moment(when, WORDS.get(event.event, event.event), bad=event.event == "put_back")
+    last = events[-1]
+    if status == RUNNING:
+        yield Moment(_time(last), f"It is running{_in(last, titles)}")
+    elif status == "stopped" and last.event == "failed":
+        yield Moment(_time(last), "It was left there: a person decides whether it goes on or back", bad=True)
+    elif status == "stopped":
+        what = "The way back stopped in the middle" if last.event == ROLLBACK else f"It was killed{_in(last, titles)}"
         yield Moment(_time(last), what, bad=True)
+
+
+def _in(event: Event, titles: Mapping[str, str]) -> str:
+    inside = event.event == "started" and event.step
+    return f" in the middle of a step: {titles.get(event.step or '', event.step)}" if inside else ""
 
 
 def _seconds(began: datetime | None, ended: datetime) -> float | None:
     return None if began is None else round((ended - began).total_seconds(), 1)
 
 
-def _found(planned: Mapping[str, Any], arguments: Mapping[str, Any]) -> Iterator[str]:
-    yield from (str(one) for one in planned.get("seen", []))
-    by_table: dict[str, list[str]] = {}
-    for flag in cast("list[dict[str, Any]]", arguments.get("flags") or []):
-        said = f"{flag['day']} {flag['kind']}: {flag['rows']:,} rows where {flag['usual']:,.0f} are usual"
-        by_table.setdefault(str(flag["table"]), []).append(said)
-    for table, days in by_table.items():
-        more = f" and {len(days) - 5} more days" if len(days) > 5 else ""
-        yield f"{table}: {'; '.join(days[:5])}{more}"
-
-
-def _did(planned: Mapping[str, Any], record: Record) -> Iterator[Did]:
+def _did(record: Record, titles: Mapping[str, str], status: str) -> Iterator[Did]:
     """Every step of the plan; of a journal without its steps those that began."""
-    events = record.events
     seconds: dict[str, float | None] = {}
     began: dict[str, datetime] = {}
-    titles: dict[str, str] = {}
-    for event in events:
+    for event in record.events:
         if event.step and event.event == "started":
             began[event.step] = _time(event)
-            titles.setdefault(event.step, str(event.data.get("title", event.step)))
         elif event.step and event.event == "done":
             seconds[event.step] = _seconds(began.get(event.step), _time(event))
-    failed = {event.step for event in events if event.event == "failed"} - set(seconds)
-    steps = cast(
-        "list[dict[str, Any]]", planned.get("steps") or [{"name": name, "title": titles[name]} for name in titles]
-    )
+    steps = cast("list[dict[str, Any]]", record.planned.get("steps") or [{"name": name} for name in titles])
     for step in steps:
         name = str(step["name"])
-        status = "done" if name in seconds else "failed" if name in failed or name in began else "pending"
-        yield Did(str(step["title"]), str(step.get("equivalent", "")), status, seconds.get(name))
+        broken = "failed" if any(e.event == "failed" and e.step == name for e in record.events) else "killed"
+        half = "running" if status == RUNNING else broken
+        state = "done" if name in seconds else half if name in began else "pending"
+        yield Did(titles[name], str(step.get("equivalent", "")), state, seconds.get(name))
 
 
-def _charts(record: Record, arguments: Mapping[str, Any]) -> Iterator[Chart]:
-    """Rows per day of the tables that changed: of a window some days around it, of a restore the days that differ."""
-    yield from list(_of_window(record, arguments))[:MOST_CHARTS]
-    yield from list(_of_restore(record))[:MOST_CHARTS]
-
-
-def _of_window(record: Record, arguments: Mapping[str, Any]) -> Iterator[Chart]:
-    before, after = _json(record.folder / "before.json"), _json(record.folder / "after.json")
-    window = cast("dict[str, str]", arguments.get("window") or {})
-    if not before or not after or not window:
-        return
-    first, last = date.fromisoformat(window["start"]), date.fromisoformat(window["end"])
-    for change in cast("list[dict[str, Any]]", _json(record.folder / "comparison.json") or []):
-        name = str(change["table"])
-        if not change["changed"] or not change["dated"]:
-            continue
-        rows = [_rows(one.get(name)) for one in (before, after)]
-        known = [day for one in rows for day in one]
-        if not known:
-            continue
-        begin, end = max(first - AROUND, min(known)), min(last + AROUND, max(max(known), last))
-        yield Chart(name, tuple(_bars(rows[0], rows[1], begin, end, (first, last))))
-
-
-def _of_restore(record: Record) -> Iterator[Chart]:
-    """What a restore changed per day: rows that went away as before, rows that came back as after."""
-    told = cast("dict[str, dict[str, Any]]", _json(record.folder / "difference.json") or {})
-    for name, one in told.items():
-        days = {day: counts for day, counts in cast("dict[str, list[int]]", one["days"]).items() if day != "none"}
-        removed = {date.fromisoformat(day): counts[1] + counts[2] for day, counts in days.items()}
-        added = {date.fromisoformat(day): counts[0] + counts[2] for day, counts in days.items()}
-        if days:
-            span = (min(added), max(added))
-            yield Chart(f"{name} (rows that went, rows that came)", tuple(_bars(removed, added, *span, span)))
-
-
-def _rows(measured: Any) -> dict[date, int]:
-    days = cast("dict[str, list[Any]]", measured["days"]) if measured else {}
-    return {date.fromisoformat(day): int(told[0]) for day, told in days.items() if day != "none"}
-
-
-def _bars(
-    before: Mapping[date, int], after: Mapping[date, int], begin: date, end: date, window: tuple[date, date]
-) -> Iterator[Bar]:
-    begin = max(begin, end - timedelta(days=MOST_BARS - 1))
-    for number in range((end - begin).days + 1):
-        day = begin + timedelta(days=number)
-        yield Bar(day, before.get(day, 0), after.get(day, 0), window[0] <= day <= window[1])
-
-
-def _changes(record: Record) -> tuple[list[Change], list[str]]:
-    """Tables that changed, and what is proven about the others."""
-    compared = cast("list[dict[str, Any]]", _json(record.folder / "comparison.json") or [])
-    changes = [
-        Change(
-            str(one["table"]),
-            int(one["rows"][0]),
-            int(one["rows"][1]),
-            _days(one["days"]) if one["dated"] else "has no days",
-            ", ".join(map(str, one["outside"])) or ("none" if one["dated"] else "–"),
-        )
-        for one in compared
-        if one["changed"]
-    ]
-    for name, one in cast("dict[str, dict[str, Any]]", _json(record.folder / "difference.json") or {}).items():
-        told = f"{one['added']:,} rows added, {one['removed']:,} removed, {one['changed']:,} changed"
-        changes.append(Change(name, int(one["before"] or 0), int(one["after"] or 0), told, "–"))
-    untouched: list[str] = []
-    same = [one for one in compared if not one["changed"]]
-    if compared:
-        rows = sum(int(one["rows"][1]) for one in same)
-        untouched.append(f"{len(same)} tables ({rows:,} rows) are identical by row count and fingerprint")
-        dated = [one for one in compared if one["changed"] and one["dated"] and not one["outside"]]
-        untouched.append(f"{len(dated)} of the changed tables are identical on every day outside of the window")
-        left = {f"{one['table']}: {', '.join(one['excluded'])}" for one in compared if one["excluded"]}
-        untouched += [f"not compared, because it tells the time of the run: {text}" for text in sorted(left)]
-    return changes, untouched
-
-
-def _days(days: Mapping[str, Sequence[Any]]) -> str:
-    told = [f"{day} {rows[0]:,} → {rows[1]:,}" for day, rows in days.items()]
-    return ", ".join(told[:6]) + (f" and {len(told) - 6} more" if len(told) > 6 else "") or "contents only"
-
-
-def _checks(record: Record) -> Iterator[Check]:
-    """What the steps have proven, in their own numbers."""
-    for name, result in record.results.items():
-        for one in cast("list[dict[str, Any]]", result.get("contracts", [])):
-            said = f"{one['checks_passed']} of {one['checks']} checks passed"
-            yield Check(f"contract {one['dataset']}", said, bool(one["passed"]))
-        audits = cast("list[dict[str, Any]]", result.get("audits", []))
-        if audits:
-            bad = sum(1 for one in audits if one["failures"])
-            skipped = sum(1 for one in audits if one["skipped"])
-            more = f", {skipped} did not run: their definitions skip them" if skipped else ""
-            yield Check(f"audits of {name}", f"{len(audits) - bad - skipped} of {len(audits)} passed{more}", not bad)
-        if isinstance(result.get("said"), str):
-            findings = cast("list[Any]", result.get("findings", []))
-            more = f", {len(findings)} findings" if findings else ""
-            yield Check(name, f"{result['said']}{more}", not findings)
-        numbers = [f"{result[key]:,} {key}" for key in NUMBERS if isinstance(result.get(key), int)]
-        if numbers and "said" not in result:
-            yield Check(name, ", ".join(numbers))
-    for event in record.events:
-        if event.event in ("put_back", "rolled_back") and "files" in event.data:
-            yield Check("put back", f"{event.data['files']} files are byte-identical to before")
-
-
-def _back(stack: Stack, record: Record, arguments: Mapping[str, Any]) -> tuple[str, str]:
-    """The command that undoes it, or why there is none."""
-    name = str(arguments.get("snapshot", ""))
-    if record.status in ("put_back", "refused"):
-        return "", "Nothing has to be undone: everything is as it was."
-    if record.status == "rolled_back":
-        return "", "It was undone already."
-    if record.status == "noted" or not name:
-        return "", "It is no operation that could be undone."
-    if "snapshot" in record.results and not (snapshots.folder_of(stack, name) / snapshots.MANIFEST).is_file():
-        return "", f"It cannot be undone any more: its snapshot {name} is gone."
-    command = f"invoke ops.rollback {record.operation} --stack={stack.root}"
-    if record.status == "stopped" and not record.rollback_begun:
-        forward = f"invoke ops.retry {record.operation} --stack={stack.root}"
-        return command, f"It was stopped: `{forward}` goes on with it, the command below puts everything back."
-    return command, f"It puts the snapshot {name} back; what is there now is kept in the quarantine."
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
-        return None
+def _ways(stack: Stack, record: Record, status: str) -> tuple[str, tuple[Way, ...]]:
+    """The commands that are left to choose from, or why there is none."""
+    name = str(record.planned.get("arguments", {}).get("snapshot", ""))
+    rollback, retry = (f"invoke ops.{word} {record.operation}" for word in ("rollback", "retry"))
+    closed = {
+        "put_back": "Nothing has to be undone: everything is as it was.",
+        "refused": "Nothing has to be undone: everything is as it was.",
+        "rolled_back": "It was rolled back; what it had made is kept in the quarantine.",
+        RUNNING: "It is running. What can be done about it is known when it has ended.",
+    }
+    if status in closed:
+        return closed[status], ()
+    if status == "noted" or not name:
+        return "It is a note: there is nothing to undo.", ()
+    there = (snapshots.folder_of(stack, name) / snapshots.MANIFEST).is_file()
+    if not there and "snapshot" in record.results:
+        return f"It cannot be undone any more: its snapshot {name} is gone.", ()
+    puts = f"puts the snapshot {name} back; what is there now goes into the quarantine"
+    if status != "stopped":
+        return f"One command {puts}.", (Way("Undo it", rollback),)
+    back = Way("Put everything back" if there else "Close it: nothing has been changed yet", rollback)
+    if record.rollback_begun:
+        return f"The rollback that has begun has to be finished; it {puts}.", (back,)
+    return "It has to be decided which of the two it is to be.", (Way("Go on from where it stopped", retry), back)
 
 
 def _version(name: str) -> str:

@@ -6,13 +6,26 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 
+RUNNING = "running"
+
+
+@dataclass(frozen=True)
+class End:
+    """One way to end, in words: of the operation, of its changes, and of what "after" means in a chart."""
+
+    said: str
+    changed: str = "What changed"
+    after: str = "after"
+
+
 ENDS = {
-    "succeeded": "done and proven",
-    "put_back": "failed, and everything was put back",
-    "refused": "refused by its own gate; nothing was changed",
-    "rolled_back": "rolled back",
-    "stopped": "stopped in the middle",
-    "noted": "noted",
+    "succeeded": End("done and proven"),
+    "put_back": End("failed; everything was put back", "What it had changed until it was put back", "when it failed"),
+    "refused": End("refused by its own checks; nothing was changed", "What it had changed", "when it failed"),
+    "rolled_back": End("rolled back", "What it had changed until it was rolled back", "until the rollback"),
+    "stopped": End("stopped in the middle", "What it had changed when it was last measured", "when last measured"),
+    RUNNING: End("still running", "What it had changed when it was last measured", "when last measured"),
+    "noted": End("noted"),
 }
 
 
@@ -38,20 +51,23 @@ class Did:
 
 @dataclass(frozen=True)
 class Bar:
-    """One day of a table: rows before and after; `inside` the window that was to change."""
+    """One day of a table: rows before and after; `inside` the window that was to change; whether anything differs."""
 
     day: date
     before: int
     after: int
     inside: bool
+    differs: bool
 
 
 @dataclass(frozen=True)
 class Chart:
-    """Rows per day of one table, days without a gap."""
+    """Rows per day of one table, days without a gap; `before` and `after` are the names of the two sides."""
 
     table: str
     bars: tuple[Bar, ...]
+    before: str = "before"
+    after: str = "after"
 
     @property
     def most(self) -> int:
@@ -62,20 +78,26 @@ class Chart:
     def words(self) -> str:
         """The chart as a sentence, for who cannot see it."""
         changed = [bar for bar in self.bars if bar.before != bar.after]
+        if not changed:
+            differing = sum(bar.differs for bar in self.bars)
+            return f"{self.table}: no day has more or fewer rows; the contents of {differing} differ."
         days = ", ".join(f"{bar.day}: {bar.before:,} to {bar.after:,}" for bar in changed[:10])
         more = f", and {len(changed) - 10} more days" if len(changed) > 10 else ""
-        return f"{self.table}, rows per day. {days}{more}." if changed else f"{self.table}: no day changed."
+        return f"{self.table}, rows per day, {self.before} to {self.after}. {days}{more}."
 
 
 @dataclass(frozen=True)
 class Change:
-    """One table that changed: rows in all before and after, days that changed, and what changed outside the window."""
+    """One table that changed: rows in all (None: not there, or not readable), what about it, what changed outside.
+
+    `outside` is None where there was no window.
+    """
 
     table: str
-    before: int
-    after: int
-    days: str
-    outside: str
+    before: int | None
+    after: int | None
+    what: str
+    outside: str | None = None
 
 
 @dataclass(frozen=True)
@@ -88,8 +110,20 @@ class Check:
 
 
 @dataclass(frozen=True)
+class Way:
+    """A command, and what it is for."""
+
+    what: str
+    command: str
+
+
+@dataclass(frozen=True)
 class Account:
-    """The whole report. `back` is the command that undoes it, or empty with the reason in `back_words`."""
+    """The whole report. `figures` are number and label; `same` are tables proven untouched, with their rows.
+
+    `ways` are the commands that are left to choose from; `back` says so in a sentence, or why there is none. `ended`
+    is the end of the work, `undone` that of a rollback after it.
+    """
 
     operation: str
     task: str
@@ -99,32 +133,37 @@ class Account:
     status: str
     began: datetime
     ended: datetime
+    undone: datetime | None
     reason: str
+    way_out: str
+    figures: tuple[tuple[str, str], ...]
     timeline: tuple[Moment, ...]
     found: tuple[str, ...]
     did: tuple[Did, ...]
     charts: tuple[Chart, ...]
     changes: tuple[Change, ...]
+    changes_left: str
     untouched: tuple[str, ...]
+    same: tuple[tuple[str, int], ...]
     checks: tuple[Check, ...]
     notes: tuple[str, ...]
     back: str
-    back_words: str
+    ways: tuple[Way, ...]
     versions: Mapping[str, str]
 
     @property
-    def end(self) -> str:
+    def words(self) -> End:
         """How it ended, in words."""
-        return ENDS.get(self.status, self.status)
+        return ENDS[self.status]
 
     @property
     def good(self) -> bool:
-        """Whether it did what was asked for."""
+        """Whether it did what was asked for, and still stands."""
         return self.status == "succeeded"
 
     @property
     def duration(self) -> str:
-        """From the first to the last word, for people."""
+        """How long the work took, for people."""
         seconds = (self.ended - self.began).total_seconds()
         if seconds < 90:
             return f"{seconds:.0f} s"
