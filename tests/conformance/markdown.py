@@ -65,7 +65,7 @@ def in_block(block: Block) -> Iterator[Command]:
     if block.language in ("yaml", "yml"):
         yield from in_yaml(block.where, block.text)
         return
-    lines = block.text.splitlines()
+    lines = block.text.replace("\\\n", " ").splitlines()
     prompted = any(line.startswith("$ ") for line in lines)
     for line in lines:
         if line.startswith("$ "):
