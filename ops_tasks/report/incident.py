@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from datetime import datetime
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ops_tasks.report.terminal import placed
 from ops_tasks.scenarios.account_facts import Account, Bar, Chart
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
 
 MARK = "<!-- ops-tasks incident report -->"
 HEIGHT, WIDTH, GAP, LEAST = 100.0, 10.0, 1.0, 1.5
@@ -20,7 +24,7 @@ def html(account: Account) -> str:
 
     loader = PackageLoader("ops_tasks.report", "templates")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    pages.filters |= {"when": when, "clock": clock, "seconds": seconds, "number": number}
+    pages.filters |= {"when": when, "clock": clock, "seconds": seconds, "number": number, "breakable": _breakable}
     return pages.get_template("incident.html.j2").render(
         account=account,
         mark=MARK,
@@ -59,6 +63,13 @@ def seconds(number: float | None) -> str:
 def number(count: int | None) -> str:
     """`12,345`, or a dash for what is not known."""
     return "–" if count is None else f"{count:,}"
+
+
+def _breakable(name: str) -> Markup:
+    """A name that may be broken where its parts end, so that a narrow table does not break it anywhere."""
+    from markupsafe import Markup, escape
+
+    return Markup("<wbr>").join(escape(part) for part in re.split(r"(?<=[./_])(?=[^./_])", name))
 
 
 def _drawn(chart: Chart) -> dict[str, Any]:

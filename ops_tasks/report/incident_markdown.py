@@ -52,7 +52,7 @@ def _row(*cells: str) -> str:
 def _lines(account: Account) -> Iterator[str]:
     yield f"## {'✅' if account.good else '⚠️'} {_md(headline(account))}: {_md(account.words.said)}"
     yield ""
-    yield f"{_md(account.incident)}. Operation {_code(account.operation)} ({_code(account.task)}), "
+    yield f"{_md(account.incident)}. Operation {_code(account.operation)} ({_code(account.task)}),"
     yield f"{when(account.began)}, {account.duration}."
     if account.undone is not None:
         yield f"Rolled back {when(account.undone)}."
@@ -88,6 +88,7 @@ def _changed(account: Account) -> Iterator[str]:
             yield _row(*cells, *([_md(one.outside or "")] if outside else []))
         yield ""
     if account.changes_left:
+        yield from ([] if account.changes else ["### What changed", ""])
         yield from (_md(account.changes_left), "")
     if account.charts:
         yield from ("<details><summary>Rows per day</summary>", "")

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import Any, cast
 
 from ops_tasks.operation.journal import Record
-from ops_tasks.scenarios.account_facts import ENDS, Bar, Change, Chart
+from ops_tasks.scenarios.account_facts import ENDS, RUNNING, Bar, Change, Chart
 from ops_tasks.scenarios.backfill_steps import AFTER, BEFORE
 from ops_tasks.scenarios.backfill_validation import REPORT
 from ops_tasks.scenarios.past import DIFFERENCE
@@ -139,6 +139,8 @@ def _of_restore(told: Mapping[str, Mapping[str, Any]], *, cut: bool) -> Changes:
 def _of_recovery(record: Record) -> Iterator[Change]:
     """Of a rebuild, repair or restore of a part: what each table had, as far as anybody knew, and has now."""
     looks = cast("dict[str, dict[str, Any]]", record.planned.get("arguments", {}).get("before") or {})
+    if not looks:
+        return
     now: dict[str, Any] = {}
     for step in ("gate", "compare"):
         now |= cast("dict[str, Any]", record.results.get(step, {}).get("tables") or {})
@@ -146,10 +148,10 @@ def _of_recovery(record: Record) -> Iterator[Change]:
         if name not in now:
             continue
         after = now[name]
-        span = f", {after['first']} to {after['last']}" if after["days"] else ""
-        had = f"{after['days']} days{span}; it had {look['days']}" if after["days"] or look["days"] else "no days"
+        span = f"{after['days']} days, {after['first']} to {after['last']}" if after["days"] else "no days"
+        had = f"{look['days']} days in {look['where']}" if after["days"] or look["days"] else f"as in {look['where']}"
         rows = None if after["problem"] else int(after["rows"])
-        yield Change(name.replace('"', ""), int(look["rows"]), rows, f"made again: {had} (seen in {look['where']})")
+        yield Change(name.replace('"', ""), int(look["rows"]), rows, f"made again: {span}; {had}")
 
 
 def _unmeasured(record: Record, status: str) -> str:
@@ -158,7 +160,9 @@ def _unmeasured(record: Record, status: str) -> str:
         return ""
     if "snapshot" not in record.results:
         return "Nothing had been changed yet."
-    return "Rows per day were not counted before and after: this kind of operation does not, or it did not get there."
+    if status in ("stopped", RUNNING):
+        return "It did not get as far as counting rows again: how much it has changed is not known."
+    return "This kind of operation does not count rows per day before and after; the validation tells what it checks."
 
 
 def _few(charts: Sequence[Chart]) -> tuple[tuple[Chart, ...], str]:

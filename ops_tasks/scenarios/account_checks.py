@@ -28,7 +28,8 @@ def found(planned: Mapping[str, Any]) -> Iterator[str]:
         rows = _span(int(flag["rows"]) for flag in flags)
         usual = _span(round(flag["usual"]) for flag in flags)
         when = days(date.fromisoformat(str(flag["day"])) for flag in flags)
-        yield f"{table}: {KINDS.get(kind, kind)} on {when}: {rows} a day where {usual} are usual"
+        had = "" if kind == "zero" else f"{rows} a day where "
+        yield f"{table}: {KINDS.get(kind, kind)} on {when}; {had}{usual} {'are' if had else 'a day are'} usual"
     if "flags" in arguments and not grouped:
         yield "No day looked wrong by its number of rows; the window was asked for."
     expected = cast("Mapping[str, Any]", arguments.get("expected") or {})
