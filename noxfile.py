@@ -59,7 +59,8 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("pyright", env={"PYRIGHT_PYTHON_IGNORE_WARNINGS": "1"})
-    session.run("mkdocs", "build", "--quiet", "--site-dir", session.create_tmp(), env={"NO_MKDOCS_2_WARNING": "1"})
+    # With --quiet mkdocs counts no warnings, and --strict lets everything pass.
+    session.run("mkdocs", "build", "--site-dir", session.create_tmp(), env={"NO_MKDOCS_2_WARNING": "1"})
 
 
 @nox.session
