@@ -54,7 +54,7 @@ def incidents() -> frozenset[str]:
 
 
 def parse(name: str, words: Sequence[str]) -> None:
-    """Let Invoke's own parser read a command line; where a task's name is open, one of its collection has to take it."""
+    """Let Invoke's own parser read a command line; where a task's name is open, one of the collection takes it."""
     if not words or not words[0].endswith(f".{WORD}"):
         _parse(name, words)
         return

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from inspect import isfunction
+from inspect import getmembers, isfunction
 from typing import get_type_hints
 
 import pytest
@@ -56,8 +56,7 @@ def test_what_is_there_is_taken() -> None:
 @pytest.mark.parametrize("module", ["ops_tasks.dagster.soda_checks", "ops_tasks.dagster.freshness_sensor"])
 def test_types_that_users_see_are_there_when_it_runs(module: str) -> None:
     """What Dagster and editors ask of a function's annotations; a lazy module lets a type checker believe any name."""
-    found: dict[str, object] = vars(load(module))
-    each = [value for value in found.values() if isfunction(value) and value.__module__ == module]
+    each = [value for _, value in getmembers(load(module), isfunction) if value.__module__ == module]
     assert each
     for function in each:
         get_type_hints(function)

@@ -29,6 +29,7 @@ ALONE = {
 REFUSED = {
     "--restate-mod": "sqlmesh plan prod --restate-mod x",
     "--restate": "sqlmesh plan prod --restate x",
+    "--restore-from": "sqlmesh plan prod --restore-from x",
 }
 # A flag whose name is only known when it runs (`--{name}`, `--keep-{word}`).
 OPEN = re.compile(rf"--(?:[a-z-]+-)?(?:{WORD})?")

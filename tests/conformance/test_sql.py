@@ -121,7 +121,13 @@ def test_columns_of_the_interval_log_exist() -> None:
 
 
 def test_sql_in_documents() -> None:
-    shown = [Statement(block.where, block.text) for block in markdown.blocks() if block.language == "sql"]
+    shown = [
+        Statement(block.where, text.strip())
+        for block in markdown.blocks()
+        if block.language == "sql"
+        for text in re.split(r";\s*$", block.text, flags=re.M)
+        if text.strip()
+    ]
     inline = [Statement(where, code) for where, code in markdown.inlines() if STATEMENT.match(code)]
     inline = [one for one in inline if not one.text.startswith(NO_SQL) and one.text not in FRAGMENTS]
     assert inline
