@@ -16,7 +16,7 @@ SNAPSHOT = "pre_backfill_ebird_20260418_abc123"
 STEPS = ("snapshot", "measure before", "restate", "compare")
 DAYS = [f"2026-04-{day:02}" for day in range(1, 23)]
 WINDOW = DAYS[17:20]
-BACK = {"files": 17, "identical": True, "theirs": []}
+BACK: dict[str, Any] = {"files": 17, "identical": True, "theirs": []}
 Line = tuple[str, str | None, dict[str, Any]]
 
 

@@ -104,12 +104,12 @@ def test_a_hostile_name_is_text_in_markdown(tmp_path: Path, word: str) -> None:
 def test_a_page_needs_nothing_from_outside(tmp_path: Path) -> None:
     text = html(told(tmp_path, [planned(), *WORK, SUCCEEDED], measured()))
     page = Page(text)
-    assert not [(tag, given) for tag, given in page.elements if LOADING & given.keys()]
+    assert not [given for _, given in page.elements if LOADING & given.keys()]
     assert not [
         tag for tag, _ in page.elements if tag in {"script", "link", "img", "iframe", "object", "embed", "base"}
     ]
     assert not re.search(r"https?:|//\w|url\(|@import", text)
-    policy = [given["content"] for tag, given in page.elements if given.get("http-equiv") == "Content-Security-Policy"]
+    policy = [given["content"] for _, given in page.elements if given.get("http-equiv") == "Content-Security-Policy"]
     assert policy == ["default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"]
     assert text.index(MARK) < 200
 
@@ -157,7 +157,8 @@ def test_a_secret_is_in_neither(tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
 
 
 def test_every_report_of_nothing_is_whole(tmp_path: Path) -> None:
-    for number, lines in enumerate(([planned()], [*KEPT], [("noted", None, {})])):
-        account = told(tmp_path, lines)  # of nothing but a beginning
-        assert account.back in Page(html(account)).said, number
+    beginnings: list[list[Line]] = [[planned()], [*KEPT], [("noted", None, {})]]
+    for lines in beginnings:
+        account = told(tmp_path, lines)
+        assert account.back in Page(html(account)).said
         assert markdown(account).startswith(MARK)
