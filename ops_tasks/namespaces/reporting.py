@@ -119,7 +119,10 @@ def _show(terminal: Terminal, told: Account) -> None:
     changed = [f"{one.table}: {number(one.before)} → {number(one.after)} rows; {one.what}" for one in told.changes]
     for heading, lines in (
         ("What was found", told.found),
-        (told.words.changed, [*changed, *([told.changes_left] if told.changes_left else [])]),
+        (
+            told.words.changed if changed else "What changed",
+            [*changed, *([told.changes_left] if told.changes_left else [])],
+        ),
         ("What is proven untouched", told.untouched),
         ("Validation", [f"{'✓' if one.well else '✗'} {one.name}: {one.said}" for one in told.checks]),
         ("Timeline (UTC)", [f"{clock(one.at)} {one.what} {seconds(one.seconds)}".rstrip() for one in told.timeline]),

@@ -25,11 +25,14 @@ def html(account: Account) -> str:
     loader = PackageLoader("ops_tasks.report", "templates")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"when": when, "clock": clock, "seconds": seconds, "number": number, "breakable": _breakable}
+    charts = [(chart, _drawn(chart)) for chart in account.charts]
     return pages.get_template("incident.html.j2").render(
         account=account,
         mark=MARK,
         title=headline(account),
-        charts=[(chart, _drawn(chart)) for chart in account.charts],
+        charts=charts,
+        legend={bar["kind"] for _, drawn in charts for bar in drawn["bars"]}
+        | {"shade" for _, d in charts if d["shade"]},
         ways=[(way.what, command(account, way.command)) for way in account.ways],
         days=[(day, list(moments)) for day, moments in groupby(account.timeline, key=lambda one: one.at.date())],
     )

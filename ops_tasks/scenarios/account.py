@@ -10,7 +10,7 @@ from typing import Any, cast
 
 from ops_tasks.operation.journal import ROLLBACK, Event, Record
 from ops_tasks.scenarios.account_changes import changes
-from ops_tasks.scenarios.account_checks import checks, figures, found
+from ops_tasks.scenarios.account_checks import BACK, checks, figures, found
 from ops_tasks.scenarios.account_facts import RUNNING, Account, Did, Moment, Way
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
@@ -34,6 +34,7 @@ WORDS = {
     "noted": "Noted",
     ROLLBACK: "The way back began",
 }
+PUT_BACK = ("put_back", "refused", "rolled_back")
 PACKAGES = ("ops-tasks", "duckdb", "sqlmesh", "dlt", "dagster", "soda-core")
 
 
@@ -48,6 +49,9 @@ def account(stack: Stack, record: Record, *, running: bool = False) -> Account:
     titles = _titles(record)
     told = changes(record, status)
     made = tuple(checks(record, titles))
+    if status in PUT_BACK:  # what it had left alone is less than what is proven now
+        evidence = tuple(f"{one.name}: {one.said}" for one in made if one.name == BACK and one.well)
+        told = dataclasses.replace(told, untouched=evidence, same=())
     reason, way_out = _reason(record, titles, status)
     back, ways = _ways(stack, record, status)
     ended, undone = _ended(record)

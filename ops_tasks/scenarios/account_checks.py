@@ -14,6 +14,7 @@ from ops_tasks.scenarios.account_facts import Check
 Result = Mapping[str, Any]
 INSTANT = re.compile(r"\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?(?:\+00:00|Z)(?!\w)")
 KINDS = {"zero": "no rows", "low": "too few rows", "spike": "too many rows"}
+BACK = "Put back"
 SEVERAL = re.compile(r"^(\d+) of (\d+) (contracts|checks)\b")
 
 
@@ -141,27 +142,28 @@ TOLD: dict[str, Callable[[str, str, Result], Iterator[Check]]] = {
 
 def _back(evidence: Mapping[str, Any]) -> Iterator[Check]:
     if "files" not in evidence:
-        yield Check("Put back", "nothing had been changed")
+        yield Check(BACK, "nothing had been changed")
         return
     theirs = cast("list[str]", evidence.get("theirs") or [])
     same = int(evidence["files"]) - len(theirs)
-    yield Check("Put back", f"{same} files are byte-identical to before")
+    yield Check(BACK, f"{same} files are byte-identical to before")
     if theirs:
-        yield Check("Put back", f"as somebody else has written it meanwhile: {', '.join(theirs)}", well=False)
+        yield Check(BACK, f"as somebody else has written it meanwhile: {', '.join(theirs)}", well=False)
 
 
 def figures(record: Record, told: Changes, made: Sequence[Check]) -> Iterator[tuple[str, str]]:
     """The few numbers that a reader wants first."""
-    if told.changes and record.status == "succeeded":
-        yield f"{len(told.changes)}", "tables changed" if told.untouched else "tables made again"
-    if told.same:
-        yield f"{len(told.same)}", "tables proven untouched"
+    if record.status == "succeeded":
+        if told.changes:
+            yield f"{len(told.changes)}", "tables changed" if told.untouched else "tables made again"
+        if told.same:
+            yield f"{len(told.same)}", "tables proven untouched"
     runs = [one for one in record.results.values() if one.get("run") and "partition" in one]
     if runs:
         yield f"{len(runs)}", "missed runs made up for"
     if contracts := _held(record):
         yield f"{contracts[0]} of {contracts[1]}", "contracts hold"
-    put_back = [one for one in made if one.name == "Put back" and one.well and one.said[0].isdigit()]
+    put_back = [one for one in made if one.name == BACK and one.well and one.said[0].isdigit()]
     for one in put_back:
         yield one.said.split()[0], "files byte-identical to before"
     bad = sum(not one.well for one in made)

@@ -74,6 +74,13 @@ def test_every_end(tmp_path: Path, end: str) -> None:
     )
 
 
+def test_what_was_put_back_is_proven_as_a_whole(tmp_path: Path) -> None:
+    found = told(tmp_path, [planned(), *TO_COMPARE, ROLLBACK, ("put_back", None, BACK)], measured())
+    assert found.untouched == ("Put back: 17 files are byte-identical to before",)
+    assert found.same == ()
+    assert found.figures == (("17", "files byte-identical to before"), ("1", "check failed"))
+
+
 def test_a_backfill_in_numbers(tmp_path: Path) -> None:
     found = told(tmp_path, [planned(), *WORK, SUCCEEDED], measured())
     assert found.found == ("raw.main.obs: no rows on 2026-04-18 to 2026-04-20 (3 days); 21 a day are usual",)
