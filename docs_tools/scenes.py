@@ -83,8 +83,12 @@ def gather() -> dict[str, Told]:
         kept = stacks.up(place / "kept", today=TODAY, serve=False, validate=False).folder
         Stage(kept, told).ask("snapshot", "snapshot.create", "--name=nightly")
         with ThreadPoolExecutor(max_workers=2) as pool:
-            for one in [pool.submit(_play, scene, kept, place, told) for scene in SCENES]:
-                one.result()
+            played = [pool.submit(_play, scene, kept, place, told) for scene in SCENES]
+            try:
+                for one in played:
+                    one.result()
+            finally:
+                pool.shutdown(cancel_futures=True)
         return told
 
 

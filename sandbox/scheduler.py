@@ -21,7 +21,7 @@ HEARD = """
 import time
 from dagster import DagsterInstance
 with DagsterInstance.get() as instance:
-    wanted, until = set(instance.get_required_daemon_types()), time.time() + 60
+    wanted, until = set(instance.get_required_daemon_types()), time.time() + 180
     while not wanted <= {name for name, beat in instance.get_daemon_heartbeats().items() if beat.timestamp > %f}:
         assert time.time() < until, "the daemon was not heard"
         time.sleep(0.1)
