@@ -88,7 +88,8 @@ def _change(one: Mapping[str, Any]) -> Change:
     strays = cast("list[str]", one["outside"])
     outside = [days(date.fromisoformat(day) for day in strays if day != "none")] if any(strays) else []
     outside += ["rows without a day"] if "none" in strays else []
-    return Change(str(one["table"]), *rows, what, ", ".join(part for part in outside if part) or "nothing")
+    proven = "nothing" if one["dated"] and told else "cannot be told"  # without days nobody knows where they lie
+    return Change(str(one["table"]), *rows, what, ", ".join(part for part in outside if part) or proven)
 
 
 def _charts(record: Record, changed: Sequence[Mapping[str, Any]], status: str) -> Iterator[Chart]:

@@ -107,6 +107,18 @@ def test_contents_that_changed_without_a_row_more(tmp_path: Path) -> None:
     assert found.charts[0].words == "raw.main.obs: no day has more or fewer rows; the contents of 1 differ."
 
 
+def test_of_a_table_without_days_nothing_is_said_of_the_window(tmp_path: Path) -> None:
+    files = measured()
+    files["comparison.json"][-1] |= {"days": {}, "dated": False}
+    found = told(tmp_path, [planned(), *WORK, SUCCEEDED], files)
+    assert (found.changes[0].what, found.changes[0].outside) == ("rows without a day", "cannot be told")
+    assert not [line for line in found.untouched if "outside of the window" in line]
+    files["comparison.json"][-1] |= {"days": {"none": [1, 2], "2026-04-02": [1, 2]}, "dated": True}
+    files["comparison.json"][-1] |= {"outside": ["2026-04-02", "none"]}
+    strays = told(tmp_path, [planned(), *WORK, SUCCEEDED], files)
+    assert strays.changes[0].outside == "2026-04-02, rows without a day"
+
+
 def test_what_was_not_measured_is_not_called_unchanged(tmp_path: Path) -> None:
     stopped = told(tmp_path, [planned(), *WORK[:5]])
     assert "is not known" in stopped.changes_left
