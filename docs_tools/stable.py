@@ -9,6 +9,7 @@ from typing import Any
 
 # In this order: an id is found before the number that it may look like.
 ALWAYS = (
+    (re.compile(r"'(STACK[\w./-]*)'"), r"\1"),  # quoted for the shell, where the folder has a space in its name
     (re.compile(r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}\b"), "UUID"),
     (re.compile(r"(?<=__)\d{6,}\b"), "VERSION"),  # SQLMesh's fingerprint of a model
     (re.compile(r"\b[\d,]+(?:\.\d+)? ?(?:B|KB|MB|GB|TB)\b"), "SIZE"),

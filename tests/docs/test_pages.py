@@ -80,6 +80,7 @@ def test_the_chore_renders_and_checks() -> None:
     ("text", "wanted"),
     [
         pytest.param("/srv/a/stack/data/x.duckdb", "STACK/data/x.duckdb", id="folder"),
+        pytest.param("run -w '/srv/a/stack/workspace.yaml'", "run -w STACK/workspace.yaml", id="folder in quotes"),
         pytest.param(f"{sys.executable} -m soda", "python -m soda", id="interpreter"),
         pytest.param("pre_backfill_ebird_20260418_0192e8", "pre_backfill_ebird_20260418_ID", id="snapshot of a plan"),
         pytest.param(f"SNAPSHOT_ID '{UUID}'", "SNAPSHOT_ID 'UUID'", id="uuid"),
