@@ -21,6 +21,7 @@ CAUSES = (
     "paused",
     "window",
     "load",
+    "bad-write",
     "audit",
     "contract",
     "late",
@@ -33,6 +34,7 @@ CAUSES = (
 INCIDENTS = {
     **dict.fromkeys(("wal", "bit-rot", "truncation", "version", "missing", "disk-full", "drift"), 1),
     **dict.fromkeys(("window", "load", "audit", "contract"), 2),
+    "bad-write": 3,
     **dict.fromkeys(("daemon", "missed", "paused", "late", "stuck", "run", "tick"), 4),
 }
 TITLES = {

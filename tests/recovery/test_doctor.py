@@ -49,6 +49,7 @@ def test_every_probe_of_a_healthy_stack_has_its_line_and_nothing_is_touched(sand
         "contracts",
         "loads",
         "days",
+        "losses",
         "scheduler",
         "deep",
         "snapshots",
