@@ -21,7 +21,7 @@ from ops_tasks.operation import lock
 from ops_tasks.operation.journal import history, read
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape, size
-from ops_tasks.stack import find
+from ops_tasks.stack import MD, find
 
 
 @ops_task(
@@ -108,7 +108,7 @@ def retry(
     if record.rollback_begun:
         raise Refused(f"a rollback of {operation} has begun", f"invoke ops.rollback {operation}")
     refuse_unless_free(found, finishing=operation)
-    made = rebuild(found, record)
+    made = rebuild(found, record, agree=restoring.asking(terminal, yes=yes))
     show_plan(terminal, made, free_bytes(found), done=record.results)
     later = [] if made.stays else later_changes(found, record)
     if later and not accept_later_changes:
@@ -194,10 +194,12 @@ def rollback(
     if "files" in evidence:
         theirs: list[str] = evidence.get("theirs", [])
         catalogs = ", every catalog holds what it held" if found.remote else ""
-        same = evidence["files"] - len(theirs)
+        same = evidence["files"] - sum(not path.startswith(MD) for path in theirs)
         terminal.show(f"[green]✓[/green] {same} files are byte-identical to the snapshot{catalogs}")
         for path in theirs:
             terminal.show(f"[yellow]![/yellow] {escape(path)} is as somebody else has written it since")
+        if aside := evidence.get("aside"):
+            terminal.show(f"  What was there until now is kept: {escape(', '.join(aside))}")
     else:
         terminal.show("[green]✓[/green] nothing had been changed; the operation is closed")
     return Document("ops.rollback", "ok", operation, more=more | {"evidence": evidence})

@@ -85,7 +85,7 @@ def restore(
             _foresee(found, past, crew, terminal)
         return scenario.to_past(found, past, options, crew, in_place=in_place)
 
-    recover: Callable[[Stack, Facts, Crew], Plan] = partial(scenario.recover, agree=_asking(terminal, yes=yes))
+    recover: Callable[[Stack, Facts, Crew], Plan] = partial(scenario.recover, agree=asking(terminal, yes=yes))
     told = command(
         scenario.TASK,
         snapshot=snapshot,
@@ -133,18 +133,24 @@ def _found(stack: Stack, snapshot: str, at: str, tz: str, crew: Crew, terminal: 
 
 
 def _foresee(stack: Stack, past: Past, crew: Crew, terminal: Terminal) -> None:
-    """Show what the cut would change, where that can be seen without a copy: the files of a snapshot can be read."""
-    from ops_tasks.report.moments import show_difference
+    """Show what the cut would change, as far as that can be seen without a copy: the files of a snapshot can be read,
+    at MotherDuck only what the present, the manifest and the state tell."""
+    from ops_tasks.report.moments import show_difference, show_foreseen
     from ops_tasks.scenarios.differing import differences
+    from ops_tasks.scenarios.foreseeing import foresee
     from ops_tasks.systems.snapshots import databases_in, get
 
-    if past.snapshot is None or stack.remote:
-        return
-    files = databases_in(stack, get(stack, past.snapshot).folder)
-    show_difference(terminal, differences(stack, files, crew, lambda text: terminal.step("progress", text, None)))
+    def say(text: str) -> None:
+        terminal.step("progress", text, None)
+
+    if stack.remote:
+        show_foreseen(terminal, {name: asdict(one) for name, one in foresee(stack, past, crew, say).items()})
+    elif past.snapshot is not None:
+        files = databases_in(stack, get(stack, past.snapshot).folder)
+        show_difference(terminal, differences(stack, files, crew, say))
 
 
-def _asking(terminal: Terminal, *, yes: bool) -> Callable[[Mapping[str, Any]], bool]:
+def asking(terminal: Terminal, *, yes: bool) -> Callable[[Mapping[str, Any]], bool]:
     """The question before the cut, with what the cut changes in front of it."""
     from ops_tasks.report.moments import show_difference
     from ops_tasks.report.terminal import confirm

@@ -65,11 +65,16 @@ def run_plan(
 
 
 def _as_before(stack: Stack, outcome: Outcome) -> str:
-    if not outcome.theirs and stack.remote:
-        return "  Every file is byte-identical to before, every catalog holds what it held."
-    if not outcome.theirs:
-        return "  Every file is byte-identical to before."
-    return f"  {', '.join(outcome.theirs)} as somebody else has written it meanwhile; every other file is as before."
+    if outcome.theirs:
+        rest, theirs = "file and catalog" if stack.remote else "file", ", ".join(outcome.theirs)
+        said = f"{theirs} as somebody else has written it meanwhile; every other {rest} is as before."
+    elif stack.remote:
+        said = "Every file is byte-identical to before, every catalog holds what it held."
+    else:
+        said = "Every file is byte-identical to before."
+    if outcome.aside:
+        said += f"\n  What was there until then is kept, others may have written to it: {', '.join(outcome.aside)}"
+    return f"  {said}"
 
 
 def _changes(stack: Stack, plan: Plan, terminal: Terminal) -> list[Any]:

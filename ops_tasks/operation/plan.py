@@ -15,7 +15,8 @@ class Run:
     """What a step may know while it runs.
 
     `results` holds what earlier steps returned, also those of an earlier process when the operation is retried.
-    `held` are the descriptors of the stack's lock, to be handed to every child process.
+    `held` are the descriptors of the stack's lock, to be handed to every child process. `untouched` is for putting
+    back: no step had written to the state set yet, so whatever differs there is somebody else's.
     """
 
     operation: str
@@ -23,6 +24,7 @@ class Run:
     results: Mapping[str, Result]
     say: Callable[[str], None]
     held: tuple[int, ...] = ()
+    untouched: bool = False
 
     @property
     def log(self) -> Path:
@@ -30,12 +32,23 @@ class Run:
         return self.folder / "systems.log"
 
 
+def wrote(_run: Run) -> bool:
+    """A step that has begun is taken to have written to the state set, unless it knows better."""
+    return True
+
+
+def wrote_nothing(_run: Run) -> bool:
+    """For steps that only look, or work beside the state set."""
+    return False
+
+
 @dataclass(frozen=True)
 class Step:
     """One action. `do` returns a JSON result, `check` raises when that result is not good enough.
 
     `equivalent` is what a person would type. A step can be repeated from any point at which it was interrupted.
-    `undo` is for effects outside the state set only: those inside it are undone by the snapshot as a whole.
+    `undo` is for effects outside the state set only: those inside it are undone by the snapshot as a whole. `wrote`
+    says of one that has begun whether it has written to the set.
     """
 
     name: str
@@ -44,6 +57,7 @@ class Step:
     check: Callable[[Run, Result], None] | None = None
     equivalent: str = ""
     undo: Callable[[Run], None] | None = None
+    wrote: Callable[[Run], bool] = wrote
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ class Outcome:
     """How an operation ended. `status`: succeeded, refused, put_back or stopped; `step` is the one that failed.
 
     `theirs` is what others have written to meanwhile and the operation had not touched yet: left as they wrote it.
+    `aside` is where that which was put back over can be looked at: others may have written to it.
     """
 
     operation: str
@@ -36,6 +37,7 @@ class Outcome:
     reason: str = ""
     way_out: str = ""
     theirs: tuple[str, ...] = ()
+    aside: tuple[str, ...] = ()
 
 
 def run(
@@ -118,9 +120,10 @@ def _put_back(
                 say("putting_back", what, None)
                 journal.append(ROLLBACK)  # from here on there is no way but back, also for who finds this half done
                 undo_outside(plan, told, failed)
-                evidence = plan.put_back(told)
+                touched = any(step.wrote(told) for step in begun(plan, told, failed))
+                evidence = plan.put_back(replace(told, untouched=not touched))
             journal.append(status, **evidence)
-            outcome = replace(outcome, theirs=tuple(evidence.get("theirs", ())))
+            outcome = replace(outcome, theirs=tuple(evidence.get("theirs", ())), aside=tuple(evidence.get("aside", ())))
         except Exception as second:  # noqa: BLE001 - a failed put-back leaves the operation stopped, and says so
             why, way = _words(second, journal)
             return Outcome(
@@ -131,10 +134,14 @@ def _put_back(
 
 def undo_outside(plan: Plan, told: Run, failed: Step | None) -> None:
     """Undo, newest first, what done steps (and the failed one) did outside the state set."""
-    begun = [step for step in plan.steps if step.name in told.results or step is failed]
-    for step in reversed(begun):
+    for step in reversed(begun(plan, told, failed)):
         if step.undo is not None:
             step.undo(told)
+
+
+def begun(plan: Plan, told: Run, failed: Step | None) -> list[Step]:
+    """Done steps, and the failed one."""
+    return [step for step in plan.steps if step.name in told.results or step is failed]
 
 
 def _words(error: BaseException, journal: Journal) -> tuple[str, str]:

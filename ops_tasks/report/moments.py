@@ -45,6 +45,25 @@ def show_difference(terminal: Terminal, difference: Mapping[str, Mapping[str, An
     terminal.show(table)
 
 
+def show_foreseen(terminal: Terminal, foreseen: Mapping[str, Mapping[str, Any]]) -> None:
+    """Before there is a copy: `now`, `then`, `known`, `days` and `values` of `foreseeing.Foreseen` by table."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("the cut changes", "rows", "came since", "days"):
+        table.add_column(column, no_wrap=column != "days", overflow="fold")
+    for name, one in foreseen.items():
+        days = [f"{day} {rows:,}" for day, rows in one["days"].items() if day != "none"]
+        more = f" and {len(days) - MOST} more" if len(days) > MOST else ""
+        then = ("gone" if one["then"] is None else f"{one['then']:,}") if one["known"] else "?"
+        rows = f"{'gone' if one['now'] is None else format(one['now'], ',')}→{then}"
+        came = sum(one["days"].values())
+        said = f"{', '.join(days[:MOST])}{more}" or ("other values" if one["values"] else "")
+        table.add_row(name, rows, f"{came:,}" if came else "", said)
+    terminal.show(table if foreseen else "Nothing is known to have come since.")
+    terminal.show("What was deleted or overwritten since is seen per day in the run only, on the copy, before the cut.")
+
+
 def _rows(one: Mapping[str, Any]) -> str:
     before, after = ("gone" if one[side] is None else f"{one[side]:,}" for side in ("before", "after"))
     return f"{before}→{after}"

@@ -10,6 +10,7 @@ from typing import Any, cast
 from ops_tasks.operation.journal import Record
 from ops_tasks.scenarios.account_changes import Changes, days
 from ops_tasks.scenarios.account_facts import Check
+from ops_tasks.stack import MD
 
 Result = Mapping[str, Any]
 INSTANT = re.compile(r"\b(\d{4}-\d\d-\d\d)T(\d\d:\d\d):\d\d(?:\.\d+)?(?:\+00:00|Z)(?!\w)")
@@ -145,10 +146,12 @@ def _back(evidence: Mapping[str, Any]) -> Iterator[Check]:
         yield Check(BACK, "nothing had been changed")
         return
     theirs = cast("list[str]", evidence.get("theirs") or [])
-    same = int(evidence["files"]) - len(theirs)
+    same = int(evidence["files"]) - sum(not one.startswith(MD) for one in theirs)
     yield Check(BACK, f"{same} files are byte-identical to before")
     if theirs:
         yield Check(BACK, f"as somebody else has written it meanwhile: {', '.join(theirs)}", well=False)
+    if aside := cast("list[str]", evidence.get("aside") or []):
+        yield Check(BACK, f"what was there until then is kept: {', '.join(aside)}")
 
 
 def figures(record: Record, told: Changes, made: Sequence[Check]) -> Iterator[tuple[str, str]]:

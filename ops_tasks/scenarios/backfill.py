@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ops_tasks.operation.journal import Record
-from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
+from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote, wrote_nothing
 from ops_tasks.scenarios import backfill_steps as steps
 from ops_tasks.scenarios import backfill_validation as validation
 from ops_tasks.scenarios.backfill_diagnosis import facts, suspicious
@@ -50,6 +50,7 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
             lambda run, reload=reload: steps.load(stack, found, reload, hands, run),
             equivalent=f"{window_words(stack.source(reload.source).window, start, end, found.today)} "
             f"{_command(stack, reload)}".strip(),
+            wrote=wrote if reload.in_place else wrote_nothing,
         )
         for reload in found.reloads
     ]
@@ -62,7 +63,9 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
         for reload in found.reloads
     ]
     project = stack.config.sqlmesh
-    judging = [Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, hands, run))]
+    judging = [
+        Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, hands, run), wrote=wrote_nothing)
+    ]
     return Plan(
         task=found.task,
         operation=found.operation,
@@ -74,11 +77,13 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
                 f"Take and verify the snapshot {found.snapshot}",
                 lambda run: steps.snapshot(stack, found, hands, run),
                 equivalent=f"invoke snapshot.create --name={found.snapshot}",
+                wrote=wrote_nothing,
             ),
             Step(
                 "measure before",
                 "Count and fingerprint every table",
                 lambda run: steps.before(stack, found, hands, run),
+                wrote=wrote_nothing,
             ),
             *loads,
             *(judging if loads else []),
@@ -152,7 +157,8 @@ def put_back(stack: Stack, found: Facts, run: Run) -> Result:
     """
     aside = run.folder / "aside"
     with backends.crew_of(stack, None, run.log, run.held) as hands:
-        evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, say=run.say, crew=hands)
+        told: dict[str, Any] = {"say": run.say, "crew": hands, "untouched": run.untouched}
+        evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, **told)
         backends.of(stack).tidy(found.operation, hands, everything=True)
     steps.clear(run.folder)
     return evidence

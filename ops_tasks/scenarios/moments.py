@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -17,6 +17,8 @@ from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.snapshots import Snapshot
 
 WRITTEN = "YYYY-MM-DD HH:MM"
+# Files of the zone database that name no zone: what they mean is another one on every machine.
+NO_ZONES = {"localtime", "Factory", "posixrules"}
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,12 @@ def instant(text: str, zone: str, now: datetime) -> datetime:
         ) from None
     if moment.tzinfo is not None and zone:
         raise UsageError(f"--at={text} has an offset of its own", "leave --tz out")
-    if moment.tzinfo is None:
-        moment = _placed(moment, _zone(zone), text, zone) if zone else moment.replace(tzinfo=UTC)
-    moment = moment.astimezone(UTC)
+    try:
+        if moment.tzinfo is None:
+            moment = _placed(moment, _zone(zone), text, zone) if zone else moment.replace(tzinfo=UTC)
+        moment = moment.astimezone(UTC)
+    except OverflowError:  # the first and the last day that Python knows, in another zone
+        raise UsageError(f"--at: {text!r} is no time that a calendar here knows", WRITTEN) from None
     if moment > now:
         ahead = told(moment - now)
         way_out = "is the time zone right? --tz=Europe/Berlin" if not zone else f"it is {now:%Y-%m-%d %H:%M} UTC"
@@ -64,8 +69,9 @@ def instant(text: str, zone: str, now: datetime) -> datetime:
 
 
 def _zone(name: str) -> tzinfo:
-    if name not in available_timezones():
-        raise UsageError(f"--tz: unknown time zone {name!r}", nearest(name, sorted(available_timezones())))
+    known = available_timezones() - NO_ZONES
+    if name not in known:
+        raise UsageError(f"--tz: unknown time zone {name!r}", nearest(name, sorted(known)))
     return ZoneInfo(name)
 
 
@@ -89,18 +95,50 @@ def shown(moment: datetime) -> str:
 
 
 def named(stack: Stack, name: str, hands: Crew) -> Past:
-    """The snapshot of that name; at MotherDuck also a snapshot of its own, by name or id: the moment it was taken at.
+    """The snapshot of that name; at MotherDuck also a snapshot of its own, by name or id.
 
+    Such a one means the set of ours that it is a part of, otherwise the first moment at which its catalog was that.
     Raises `UsageError` when there is none, or when it is a copy of a damaged set.
     """
-    known = [one.name for one in snapshots.every(stack)]
+    every = snapshots.every(stack)
+    known = [one.name for one in every]
     if name in known or not stack.remote:
         return _of(_sound(snapshots.get(stack, name)))
+    if (own := _set_of(every, name)) is not None:
+        return _of(_sound(own))
     for moment in backends.of(stack).list(hands):
         for catalog, point in moment.points.items():
-            if name in (point["id"], point["name"]) and point["created_at"] == moment.created_at.isoformat():
+            if name in (point["id"], point["name"]):
                 return _remembered(moment, f"{point['name'] or 'automatic'} of {catalog}")
-    raise UsageError(f"neither we nor MotherDuck have a snapshot {name!r}", nearest(name, known) or "snapshot.list")
+    raise UsageError(*_unknown(stack, name, known, hands))
+
+
+def _set_of(every: Sequence[Snapshot], name: str) -> Snapshot | None:
+    """The newest set that keeps a catalog under that name, or by that id; what is damaged is not meant by an id."""
+    for one in reversed(every):
+        points: Mapping[str, Any] = one.manifest.get("points", {})
+        if any(name in (point["name"], point["clone"]) for point in points.values()):
+            return one
+        if not one.forensic and any(name == point["id"] for point in points.values()):
+            return one
+    return None
+
+
+def _unknown(stack: Stack, name: str, known: list[str], hands: Crew) -> tuple[str, str]:
+    """Why nothing can be brought back to a snapshot of that name, and the way out."""
+    from ops_tasks.systems.motherduck import account
+
+    there = account(hands)["snapshots"]
+    found = next((one for one in there if name in (one["id"], one["name"])), None)
+    if found is None:
+        return f"neither we nor MotherDuck have a snapshot {name!r}", nearest(name, known) or "snapshot.list"
+    catalog, time = found["database"], datetime.fromisoformat(found["created_at"])
+    if catalog not in stack.catalogs:
+        return f"{name} is a snapshot of {catalog}, which is no catalog of this stack", "snapshot.list"
+    seen = {one["database"] for one in there if one["created_at"] <= found["created_at"]}
+    lacking = ", ".join(one for one in stack.catalogs if one not in seen) or "the others"
+    reason = f"{name} is {catalog} of {shown(time)}: of {lacking} MotherDuck remembers nothing that old"
+    return reason, f"{_oldest(stack, hands)}: --at=TIME"
 
 
 def newest(stack: Stack, at: datetime, hands: Crew) -> Past:

@@ -11,8 +11,8 @@ from functools import partial
 from typing import Any
 
 from ops_tasks.errors import Refused, StepFailed
-from ops_tasks.operation.plan import Result, Run, Step
-from ops_tasks.scenarios import differing
+from ops_tasks.operation.plan import Result, Run, Step, wrote_nothing
+from ops_tasks.scenarios import apart, differing
 from ops_tasks.scenarios.moments import Past
 from ops_tasks.scenarios.recovery_facts import Facts
 from ops_tasks.scenarios.verify import contracts, project
@@ -36,9 +36,15 @@ def steps(stack: Stack, found: Facts, past: Past, hands: Crew, agree: Agree | No
                 "clone",
                 f"Lay {past.label} beside the present",
                 partial(_clone, stack, past, hands),
+                wrote=wrote_nothing,
                 equivalent="\n".join(_cloning(stack, found, past)),
             ),
-            Step("examine", "Read the copy, every table of it", partial(_examine, stack, past, hands)),
+            Step(
+                "examine",
+                "Read the copy, every table of it",
+                partial(_examine, stack, past, hands),
+                wrote=wrote_nothing,
+            ),
         ]
         if stack.config.contracts is not None:
             made.append(
@@ -47,10 +53,16 @@ def steps(stack: Stack, found: Facts, past: Past, hands: Crew, agree: Agree | No
                     "Verify every contract on the copy",
                     partial(_contracts, stack, hands),
                     check=partial(_kept, accept=found.options.accept_red),
+                    wrote=wrote_nothing,
                 )
             )
         made.append(
-            Step("differ", "Compare the copy with the present, per table and day", partial(_differ, stack, hands))
+            Step(
+                "differ",
+                "Compare the copy with the present, per table and day",
+                partial(_differ, stack, hands),
+                wrote=wrote_nothing,
+            )
         )
     made.append(
         Step(
@@ -58,13 +70,14 @@ def steps(stack: Stack, found: Facts, past: Past, hands: Crew, agree: Agree | No
             f"Cut over to {past.label}",
             partial(_cut, stack, found, past, hands, agree),
             equivalent="\n".join(_cutting(stack, past)),
+            wrote=lambda run: backends.of(stack).has_begun(run.folder / ASIDE),
         )
     )
     if past.points is not None:
         made.append(
             Step(
                 "rewind",
-                "Take SQLMesh's state and dlt's back to that moment",
+                "Take SQLMesh's state back to the marts' time, dlt's to its tables",
                 partial(_rewind, stack, found, past, hands),
             )
         )
@@ -195,12 +208,13 @@ def _cut(stack: Stack, found: Facts, past: Past, crew: Crew, agree: Agree | None
 
 
 def _rewind(stack: Stack, found: Facts, past: Past, crew: Crew, run: Run) -> Result:
-    """MotherDuck remembers catalogs only: the state forgets what was computed since, dlt takes its own from there."""
+    """MotherDuck remembers catalogs only: the state forgets what the marts lack, dlt takes its own from there."""
     hands = crew.on(run.log, run.held)
     kept = str(snapshots.folder_of(stack, found.snapshot))
     folders = [stack.relative(folder) for folder in stack.folders]
     retired = hands.call("files", "retire", root=str(stack.root), folder=kept, paths=folders)
     hands.warm(CHECKS, cwd=stack.sqlmesh_folder)
-    ahead = hands.call(CHECKS, "sqlmesh_rewind:rewind", run.say, **project(stack), until=past.created_at)
+    until = apart.marts_at(stack, past).isoformat()
+    ahead = hands.call(CHECKS, "sqlmesh_rewind:rewind", run.say, **project(stack), until=until)
     hands.call(CHECKS, "sqlmesh_mend:let_go")
     return {"ahead": ahead, "retired": retired}

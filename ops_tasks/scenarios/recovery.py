@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 
 from ops_tasks.errors import StepFailed
-from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
+from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote_nothing
 from ops_tasks.scenarios import past
 from ops_tasks.scenarios import recovery_steps as steps
 from ops_tasks.scenarios.moments import shown
@@ -65,7 +65,14 @@ def validate(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
 
 def _taking(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
     kept = "Keep everything as it is" if found.forensic else "Take and verify the snapshot"
-    made = [Step("snapshot", f"{kept}: {found.snapshot}", partial(steps.snapshot, stack, found, hands))]
+    made = [
+        Step(
+            "snapshot",
+            f"{kept}: {found.snapshot}",
+            partial(steps.snapshot, stack, found, hands),
+            wrote=wrote_nothing,
+        )
+    ]
     if taken := [*found.gone, *found.wals]:
         title = f"Take {', '.join(taken)} out of the way"
         equivalent = "\n".join(f"mv {path} {path}.broken" for path in taken)

@@ -66,7 +66,7 @@ class Facts:
     """Everything such a recovery needs to know; enough to build its plan again after a kill.
 
     `gone`: databases that another file replaces; `wals`: logs that are taken away from a file that stays. `refills`:
-    sources to load again. `stale`: raw tables' sources whose models are computed anew, None for every model.
+    sources to load again. `anew`: sources whose models are computed anew all the same, `everything`: every model.
     `past`: the whole set as it was, laid beside the present first unless it is restored `in_place`.
     `before`: what models (quoted) and raw tables (dotted) had. `compute`: whether SQLMesh has anything to mend.
     """
@@ -84,6 +84,7 @@ class Facts:
     past: Past | None = None
     in_place: bool = False
     refills: tuple[str, ...] = ()
+    anew: tuple[str, ...] = ()
     fresh_state: bool = False
     compute: bool = False
     everything: bool = False

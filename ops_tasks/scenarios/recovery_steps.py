@@ -194,7 +194,8 @@ def put_back(stack: Stack, found: Facts, run: Run) -> Result:
     """After a failure: everything as it was found, the broken files included; moved, so that a full disk will do."""
     aside = run.folder / ASIDE
     with backends.crew_of(stack, None, run.log, run.held) as hands:
-        evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, say=run.say, crew=hands)
+        told: dict[str, Any] = {"say": run.say, "crew": hands, "untouched": run.untouched}
+        evidence = snapshots.restore(stack, found.snapshot, aside, consume=True, **told)
         backends.of(stack).tidy(found.operation, hands, everything=True)
     clear(run.folder)
     return evidence
@@ -224,7 +225,7 @@ def stale(stack: Stack, found: Facts, models: tuple[mending.Model, ...], seeded:
     """Models that are computed anew although their tables are there."""
     if found.everything:
         return {model.model for model in models}
-    sources = [stack.source(name) for name in found.refills]
+    sources = [stack.source(name) for name in (*found.refills, *found.anew)]
     prefixes = tuple(f'"{source.catalog}"."{source.dataset}".' for source in sources)
     roots = {name for model in models for name in model.upstream if prefixes and name.startswith(prefixes)}
     return mending.below(models, roots) | seeded

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from ops_tasks.errors import StepFailed
 from ops_tasks.guard.evidence import permit
-from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step
+from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote_nothing
 from ops_tasks.scenarios.loads import load
 from ops_tasks.scenarios.routine import no_findings, put_back, take, well
 from ops_tasks.scenarios.verify import Say, audits, contracts, fixed_now, project, sqlmesh
@@ -75,6 +75,7 @@ def _operation(
         f"Take and verify the snapshot {name}",
         lambda run: take(stack, name, run),
         equivalent=f"invoke snapshot.create --name={name}",
+        wrote=wrote_nothing,
     )
     validate = [Step("audits", "Audit every model", lambda run: well(audits, stack, run), check=no_findings)]
     if stack.config.contracts is not None:

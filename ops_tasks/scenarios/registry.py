@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ops_tasks.errors import UsageError
 from ops_tasks.operation.journal import Record
 from ops_tasks.operation.plan import Plan, Run
 from ops_tasks.stack import Stack
 
+if TYPE_CHECKING:
+    from ops_tasks.scenarios.past import Agree
 
-def rebuild(stack: Stack, record: Record) -> Plan:
-    """Build an operation's plan again from what its journal says."""
+
+def rebuild(stack: Stack, record: Record, agree: Agree | None = None) -> Plan:
+    """Build an operation's plan again from what its journal says; `agree` is asked before a cut, see `recovery`."""
     from ops_tasks.scenarios import (
         backfill,
         recovery,
@@ -34,7 +39,7 @@ def rebuild(stack: Stack, record: Record) -> Plan:
     if task == resume.TASK:
         return resume.recover(stack, resume_facts.from_json(arguments))
     if task in (blown.TASK, restore.TASK, repair.TASK):
-        return recovery.recover(stack, recovery_facts.from_json(arguments))
+        return recovery.recover(stack, recovery_facts.from_json(arguments), agree=agree)
     raise UsageError(f"operation {record.operation} is of a task this version does not know: {task!r}")
 
 

@@ -12,8 +12,8 @@ from typing import Any
 from ops_tasks.errors import Refused, UsageError, nearest
 from ops_tasks.operation.journal import new_id
 from ops_tasks.operation.plan import Refusal
+from ops_tasks.scenarios import apart, mending, recovery
 from ops_tasks.scenarios import file_health as health
-from ops_tasks.scenarios import mending, recovery
 from ops_tasks.scenarios.differing import readable
 from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.moments import Past, shown
@@ -26,7 +26,6 @@ from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.snapshots import Snapshot
 
 TASK = "ops.restore"
-REWOUND = "SQLMesh's state is taken back to that moment: the next sqlmesh run computes what came after it"
 PARTS = ("marts", "raw", "state")
 
 recover = recovery.recover
@@ -38,14 +37,30 @@ def to_past(stack: Stack, past: Past, options: Options, hands: Crew, *, in_place
     """What bringing the whole set back to a moment does; raises `Refused` for a damaged snapshot."""
     if past.snapshot is None:
         base = replace(_facts(stack, options, f"restore of everything as of {shown(past.time)}"), compute=True)
-        return replace(base, past=past, in_place=in_place, notes=(REWOUND,))
+        anew = apart.sources_apart(stack, past)
+        return replace(base, past=past, in_place=in_place, anew=anew, notes=apart.notes(stack, past))
     found = from_snapshot(stack, snapshots.get(stack, past.snapshot), "", options, hands)
     found = replace(found, past=past, in_place=in_place, bring=())
-    size = snapshots.get(stack, past.snapshot).bytes
-    if in_place or size <= found.free_bytes:
-        return replace(found, bytes=0 if in_place else size)
-    reason = f"a copy beside the present needs {size:,} bytes and {found.free_bytes:,} are free"
-    return replace(found, refusals=(*found.refusals, Refusal(reason, "free some space, or --in-place")))
+    taken = snapshots.get(stack, past.snapshot)
+    size = _differing(stack, taken) if in_place else taken.bytes
+    if size <= found.free_bytes:
+        return replace(found, bytes=size)
+    what, way_out = "the files that differ need", "free some space"
+    if not in_place:
+        what = "a copy beside the present needs"
+        less = _differing(stack, taken)
+        way_out += f", or --in-place: that needs {less:,} bytes" if less <= found.free_bytes else ""
+    reason = f"{what} {size:,} bytes and {found.free_bytes:,} are free"
+    return replace(found, refusals=(*found.refusals, Refusal(reason, way_out)))
+
+
+def _differing(stack: Stack, taken: Snapshot) -> int:
+    """Bytes of the local files of a snapshot that are not as they are now; dlt's small ones all count."""
+    changed = set(snapshots.changed_since(stack, taken))
+    databases = set(taken.manifest["databases"])
+    there = [path for path in databases if (stack.root / path).exists()]
+    same = {path for path in there if path not in changed}
+    return sum(entry["size"] for entry in taken.manifest["files"] if entry["path"] not in same)
 
 
 def part_of(stack: Stack, past: Past, only: str, options: Options, hands: Crew) -> Facts:

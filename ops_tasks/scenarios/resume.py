@@ -10,7 +10,7 @@ from functools import partial
 
 from ops_tasks.errors import UsageError, nearest
 from ops_tasks.operation.journal import new_id
-from ops_tasks.operation.plan import Effect, Plan, Refusal, Run, Step
+from ops_tasks.operation.plan import Effect, Plan, Refusal, Run, Step, wrote_nothing
 from ops_tasks.scenarios import resume_steps as steps
 from ops_tasks.scenarios import schedules
 from ops_tasks.scenarios.heartbeat import missing, requests
@@ -108,6 +108,7 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
             f"Take and verify the snapshot {found.snapshot}",
             lambda run: take(stack, found.snapshot, run),
             equivalent=f"invoke snapshot.create --name={found.snapshot}",
+            wrote=wrote_nothing,
         ),
         *_living(stack, found, hands),
         *_filling(stack, found, hands),

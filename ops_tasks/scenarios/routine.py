@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from ops_tasks.errors import StepFailed, UsageError
 from ops_tasks.operation.plan import Result, Run
@@ -41,4 +42,5 @@ def no_findings(_run: Run, result: Result) -> None:
 def put_back(stack: Stack, name: str, run: Run) -> Result:
     """Put the operation's own snapshot back."""
     aside = run.folder / "aside"
-    return snapshots.restore(stack, name, aside, consume=True, say=run.say, log=run.log, held=run.held)
+    told: dict[str, Any] = {"say": run.say, "log": run.log, "held": run.held, "untouched": run.untouched}
+    return snapshots.restore(stack, name, aside, consume=True, **told)

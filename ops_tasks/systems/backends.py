@@ -84,8 +84,13 @@ class Backend(Protocol):
         consume: bool,
         only: list[str] | None,
         over: Kept | None,
+        untouched: bool = False,
     ) -> dict[str, Any]:
         """Make the set equal to a snapshot, check it, and return evidence; see `snapshots.restore`."""
+        ...
+
+    def has_begun(self, quarantine: Path) -> bool:
+        """Whether a restore with this quarantine, over what was kept before, may have replaced anything."""
         ...
 
     def release(self, kept: Kept, hands: Crew) -> None:

@@ -100,8 +100,15 @@ class LocalFiles:
         consume: bool,
         only: list[str] | None,
         over: Kept | None,
+        untouched: bool = False,
     ) -> dict[str, Any]:
-        """Rename what is there into `quarantine` and the snapshot's files into place; see `files_worker.restore`."""
+        """Rename what is there into `quarantine` and the snapshot's files into place; see `files_worker.restore`.
+
+        After an operation that had written to nothing yet (`untouched`), what differs is told and stays.
+        """
+        if untouched:
+            where = {"folder": str(kept.folder), "root": str(self.stack.root)}
+            return cast("dict[str, Any]", hands.call("files", "leaving:leave", say, **where))
         done = hands.call(
             "files",
             "restore",
@@ -114,6 +121,10 @@ class LocalFiles:
             kept=str(over.folder) if over else None,
         )
         return cast("dict[str, Any]", done)
+
+    def has_begun(self, quarantine: Path) -> bool:
+        """It has made its quarantine, before the first rename."""
+        return quarantine.is_dir()
 
     def release(self, kept: Kept, hands: Crew) -> None:
         """A snapshot of files is its folder."""

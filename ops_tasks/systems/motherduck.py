@@ -5,6 +5,7 @@ Written from the documentation; the test suite runs it against a double, not aga
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -26,6 +27,7 @@ BETWEEN = timedelta(minutes=2)
 # Clones that an operation makes for its own use: of the past that it validates, and of what was loaded in place.
 OWN = ("past", "loaded")
 FOR_PEOPLE = ("broken",)
+BROUGHT = "brought.json"
 Content = dict[str, dict[str, Any]]
 
 
@@ -130,30 +132,43 @@ class MotherDuck(LocalFiles):
         consume: bool,
         only: list[str] | None,
         over: Kept | None,
+        untouched: bool = False,
     ) -> dict[str, Any]:
         """Bring every catalog that differs back, check it by its content, then the files.
 
-        What is there is kept as a clone `<catalog>__aside_<quarantine>`, unless it is thrown away (`consume`) or is
-        in the snapshot `over`, as it has to be where that is given.
+        What is there is kept as a clone `<catalog>__aside_<quarantine>`, unless it is in the snapshot `over`, as it has
+        to be where that is given, or is what a restore with the same `quarantine` has brought. With `only` it is
+        thrown away.
         """
         points = cast("dict[str, Any]", kept.manifest["points"])
         if only is not None:
             points = {name: point for name, point in points.items() if f"{MD}{name}" in only}
-        wanted = kept.manifest.get("content")
-        if wanted is None:  # a moment that was never looked at, in place of everything
-            different = list(points)
-        else:
-            different = self._differing(hands, {name: wanted[name] for name in points}, kept.manifest)
+        # a moment that was never looked at has no content in its manifest
+        wanted = kept.manifest.get("content") or self._held(points, hands, say)
+        different = self._differing(hands, {name: wanted[name] for name in points}, kept.manifest)
+        if untouched:
+            done = hands.call("files", "leaving:leave", say, folder=str(kept.folder), root=str(self.stack.root))
+            theirs = [*done["theirs"], *(f"{MD}{name}" for name in different)]
+            return done | {"identical": not theirs, "theirs": theirs}
+        if over is not None:
+            self._refuse_changed(different, hands, over)
+            _note(quarantine, {name: wanted[name] for name in points}, kept.manifest)
+        elif only is None:
+            self._keep_present(different, quarantine, hands, say)
         if different:
-            self._keep_present(different, quarantine, hands, consume=consume or only is not None, over=over)
             say(f"bringing {', '.join(different)} back")
             hands.call("motherduck", "put", say, points={name: points[name] for name in different})
-            asked = {name: wanted[name] for name in different} if wanted is not None else {}
-            if wrong := self._differing(hands, asked, kept.manifest):
+            if wrong := self._differing(hands, {name: wanted[name] for name in different}, kept.manifest):
                 raise StepFailed(f"{MD}{wrong[0]} is not what was kept, after it was brought back", "try again")
         local = None if only is None else [path for path in only if not path.startswith(MD)]
         done = super().restore(kept, quarantine, hands, say, consume=consume, only=local, over=over)
-        return done | {"replaced": [*done["replaced"], *(f"{MD}{name}" for name in different)]}
+        replaced = [*done["replaced"], *(f"{MD}{name}" for name in different)]
+        aside = [] if only is not None or over is not None else self._kept_aside(quarantine, hands)
+        return done | {"replaced": replaced, "aside": aside}
+
+    def has_begun(self, quarantine: Path) -> bool:
+        """It has written down what it brings, before the first statement."""
+        return (quarantine / BROUGHT).is_file()
 
     def release(self, kept: Kept, hands: Crew) -> None:
         """Take the names away, drop the clones: MotherDuck collects them, and bills them no longer."""
@@ -203,18 +218,41 @@ class MotherDuck(LocalFiles):
         }
         return [*super().written_after(moment), *(f"{MD}{name}" for name in self.names if name in later)]
 
-    def _keep_present(
-        self, names: list[str], quarantine: Path, hands: Crew, *, consume: bool, over: Kept | None
-    ) -> None:
+    def _refuse_changed(self, names: list[str], hands: Crew, over: Kept) -> None:
+        """Raise `StepFailed` for a catalog that is not what was kept of the present."""
         there = set(account(hands)["databases"])
-        if over is not None:
-            held = {name: over.manifest["content"][name] for name in names if name in there}
-            if other := self._differing(hands, held, over.manifest):
-                reason = f"{MD}{other[0]} was changed by somebody else since it was put into {over.folder.name}"
-                raise StepFailed(reason, "let them finish, then try again")
-        elif not consume:
-            present = [name for name in names if name in there]
-            hands.call("motherduck", "beside", databases=present, suffix=suffix("aside", quarantine))
+        held = {name: over.manifest["content"][name] for name in names if name in there}
+        if other := self._differing(hands, held, over.manifest):
+            reason = f"{MD}{other[0]} was changed by somebody else since it was put into {over.folder.name}"
+            raise StepFailed(reason, "let them finish, then try again")
+
+    def _keep_present(self, names: list[str], quarantine: Path, hands: Crew, say: Say) -> None:
+        """Clone what is there, except what the operation itself has brought.
+
+        A clone that an earlier try has made is enough as long as it holds the same: others may have written since.
+        """
+        there = set(account(hands)["databases"])
+        brought = _noted(quarantine)
+        known = {name: brought.manifest["content"][name] for name in names if name in brought.manifest["content"]}
+        ours = set(known) - set(self._differing(hands, known, brought.manifest))
+        for name in (name for name in names if name in there and name not in ours):
+            first = ending = suffix("aside", quarantine)
+            number = 1
+            while (clone := f"{name}{ending}") in there and not self._equal(hands, name, clone):
+                number += 1
+                ending = f"{first}_{number}"
+            if clone not in there:
+                say(f"keeping {name} as {clone}")
+                hands.call("motherduck", "beside", say, databases=[name], suffix=ending)
+
+    def _kept_aside(self, quarantine: Path, hands: Crew) -> list[str]:
+        """What was there before everything was put back: every clone that this try or an earlier one has made."""
+        ours = re.compile(rf"({'|'.join(map(re.escape, self.names))}){re.escape(suffix('aside', quarantine))}(_\d+)?")
+        return [f"{MD}{name}" for name in sorted(account(hands)["databases"]) if ours.fullmatch(name)]
+
+    def _equal(self, hands: Crew, name: str, clone: str) -> bool:
+        """Whether a clone holds what its original does now."""
+        return self._content(hands, {name: f"{MD}{name}"}) == self._content(hands, {name: f"{MD}{clone}"})
 
     def _held(self, points: Mapping[str, Any], hands: Crew, say: Say) -> Content:
         """What was kept really holds, told by clones that are thrown away."""
@@ -279,7 +317,10 @@ def suffix(what: str, folder: Path) -> str:
 
 
 def moments(there: Mapping[str, Any], names: Sequence[str]) -> list[Moment]:
-    """The moments of a set of catalogs, from the snapshots of each; see `MotherDuck.list`."""
+    """The moments of a set of catalogs, from the snapshots of each; see `MotherDuck.list`.
+
+    A point says besides when the next one of its catalog came (`superseded_at`, None for the newest).
+    """
     mine = {name: [point for point in there["snapshots"] if point["database"] == name] for name in names}
     times = sorted({datetime.fromisoformat(point["created_at"]) for points in mine.values() for point in points})
     found: list[Moment] = []
@@ -289,7 +330,8 @@ def moments(there: Mapping[str, Any], names: Sequence[str]) -> list[Moment]:
         for name, own in mine.items():
             before = [index for index, one in enumerate(own) if datetime.fromisoformat(one["created_at"]) <= time]
             if before:
-                points[name] = own[before[-1]]
+                later = own[before[-1] + 1 :]
+                points[name] = {**own[before[-1]], "superseded_at": later[0]["created_at"] if later else None}
                 ends += _end(own, before[-1], there["databases"].get(name, {}).get("retention"))
         if len(points) == len(names):
             found.append(Moment("automatic", time, min(ends, default=None), points))
@@ -301,6 +343,22 @@ def _end(points: list[Any], index: int, retention: float | None) -> list[datetim
     if points[index]["name"] or index + 1 == len(points) or retention is None:
         return []
     return [datetime.fromisoformat(points[index + 1]["created_at"]) + timedelta(days=retention)]
+
+
+def _note(quarantine: Path, content: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:
+    """Write down what a restore is about to bring, to be told from what others write, also after a kill."""
+    quarantine.mkdir(parents=True, exist_ok=True)
+    told = {"content": content, "duckdb": manifest.get("duckdb", version("duckdb"))}
+    fresh = quarantine / f".{BROUGHT}.new"
+    fresh.write_text(json.dumps(told), encoding="utf-8")
+    fresh.rename(quarantine / BROUGHT)
+
+
+def _noted(quarantine: Path) -> Kept:
+    """What a restore with this quarantine has brought: nothing, where it has not come so far."""
+    file = quarantine / BROUGHT
+    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"content": {}}
+    return Kept(quarantine, told)
 
 
 def _words(held: Mapping[str, Any]) -> str:

@@ -200,17 +200,21 @@ def restore(
     crew: Crew | None = None,
     log: Path | None = None,
     held: tuple[int, ...] = (),
+    untouched: bool = False,
 ) -> dict[str, Any]:
     """Make the state set byte-identical to a snapshot, what is there now being renamed into `quarantine`.
 
     `consume` moves the snapshot's files instead of copying them, for a disk without room. `only` names paths of the
     set (relative to the root). `kept` names the snapshot of what is there now: `StepFailed` where that is not (any
-    more) what it holds. Raises `Busy` while anybody has a database open; can be repeated after a kill.
+    more) what it holds. `untouched`: the operation whose own snapshot this is had written to nothing yet, so what
+    differs is somebody else's, and stays as they wrote it (`theirs`). Raises `Busy` while anybody has a database open;
+    can be repeated after a kill.
     """
     snapshot, over = published(stack, name), published(stack, kept).kept if kept else None
     with crew_of(stack, crew, log, held) as hands:
         backend = _of(stack, snapshot)
-        return backend.restore(snapshot.kept, quarantine, hands, say, consume=consume, only=only, over=over)
+        names: dict[str, Any] = {"only": only, "over": over, "untouched": untouched}
+        return backend.restore(snapshot.kept, quarantine, hands, say, consume=consume, **names)
 
 
 def stamps(stack: Stack, crew: Crew | None = None) -> dict[str, str]:

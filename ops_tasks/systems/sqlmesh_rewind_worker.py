@@ -19,14 +19,14 @@ from ops_tasks.systems.worker_main import progress
 Version = tuple[str, str]
 
 
-def rewind(project: str, gateway: str | None, until: str) -> dict[str, dict[str, str]]:
-    """Make the state claim what it claimed at an instant (ISO), no more and no less.
+def rewind(project: str, gateway: str | None, until: str, write: bool = True) -> dict[str, dict[str, str]]:
+    """Make the state claim what it claimed at an instant (ISO), no more and no less; without `write` only say how.
 
     Returns environment -> short name -> first instant that is to be computed again. Every interval is written down with
     the time at which that was done; a compaction (`sqlmesh janitor`) forgets these times, and then everything from the
     last interval that had ended by then is taken out.
     """
-    context = context_of(project, gateway, read_only=False)
+    context = context_of(project, gateway, read_only=not write)
     then, ahead = to_timestamp(until), dict[str, dict[str, str]]()
     claimed, compacted, since = _claimed(context, then)
     state: Any = context.state_sync
@@ -42,10 +42,11 @@ def rewind(project: str, gateway: str | None, until: str) -> dict[str, dict[str,
                 had = _minus(snapshot.intervals, [(start, max(start, snapshot.intervals[-1][1]))])
             newer = _minus(snapshot.intervals, had)
             if newer:
-                progress(f"{summary.name}: taking {short(snapshot.name)} back to {until}")
-                state.remove_intervals([(snapshot, span) for span in newer])
+                if write:
+                    progress(f"{summary.name}: taking {short(snapshot.name)} back to {until}")
+                    state.remove_intervals([(snapshot, span) for span in newer])
                 ahead[summary.name][short(snapshot.name)] = _iso(newer[0][0])
-            for start, end in [] if key in compacted else _minus(had, snapshot.intervals):
+            for start, end in [] if key in compacted or not write else _minus(had, snapshot.intervals):
                 state.add_interval(snapshot, start, end)
     return ahead
 

@@ -16,7 +16,7 @@ import pytest
 from ops_tasks.errors import Refused, StepFailed, UsageError
 from ops_tasks.operation import runner
 from ops_tasks.operation.journal import Journal, operations, read
-from ops_tasks.operation.plan import Plan, Result, Run, Step
+from ops_tasks.operation.plan import Plan, Result, Run, Step, wrote_nothing
 from ops_tasks.operation.runner import Outcome
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -325,3 +325,25 @@ def test_killed_it_is_stopped_and_knows_how_far_it_came(tmp_path: Path, victim: 
     assert ran.returncode == -signal.SIGKILL
     record = read(tmp_path, "abc123")
     assert (record.status, record.last_step, set(record.results)) == ("stopped", victim, done)
+
+
+@pytest.mark.parametrize(
+    ("fails", "untouched"),
+    [("look", True), ("write", False), ("after", False)],
+)
+def test_who_puts_back_knows_whether_anything_was_written(stage: Stage, fails: str, *, untouched: bool) -> None:
+    told: list[bool] = []
+    looking = [replace(stage.step(name), wrote=wrote_nothing) for name in ("snapshot", "look")]
+    steps = [*looking, stage.step("write"), replace(stage.step("after"), wrote=wrote_nothing)]
+
+    def fail(_run: Run) -> Result:
+        raise StepFailed("no")
+
+    def back(run: Run) -> Result:
+        told.append(run.untouched)
+        return {"theirs": ["md:x"], "aside": ["md:x__aside_1"]}
+
+    plan = stage.plan(*(replace(step, do=fail) if step.name == fails else step for step in steps))
+    outcome = stage.run(replace(plan, put_back=back))
+    assert (outcome.status, outcome.theirs, outcome.aside) == ("put_back", ("md:x",), ("md:x__aside_1",))
+    assert told == [untouched]

@@ -6,6 +6,7 @@ import os
 import pty
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,11 +16,18 @@ from tests.conftest import ROOT, Sandbox
 from tests.pit.test_incidents import kept, leftovers
 from tests.pit.test_plans import server
 
+RESTORE = ("ops.restore", "--snapshot=nightly")
 
-def answered(sandbox: Sandbox, *answers: str) -> tuple[int, str]:
-    """`ops.restore` at a terminal, its questions answered one after the other; exit code and what was seen."""
+
+def answered(
+    sandbox: Sandbox, *answers: str, meanwhile: Callable[[], None] = lambda: None, words: Sequence[str] = RESTORE
+) -> tuple[int, str]:
+    """`ops.restore`, or another task, at a terminal, its questions answered one by one; exit code and what was seen.
+
+    While the last one is asked, something happens `meanwhile`.
+    """
     terminal, theirs = pty.openpty()
-    command = [sys.executable, "-m", "invoke", "ops.restore", "--snapshot=nightly", f"--stack={sandbox.folder}"]
+    command = [sys.executable, "-m", "invoke", *words, f"--stack={sandbox.folder}"]
     env = os.environ | stacks.environment(sandbox.folder)
     seen, left = b"", list(answers)
     with subprocess.Popen(command, cwd=ROOT, env=env, stdin=theirs, stdout=theirs, stderr=theirs) as process:
@@ -31,6 +39,8 @@ def answered(sandbox: Sandbox, *answers: str) -> tuple[int, str]:
                 break
             seen += read
             if seen.rstrip().endswith(b"[y/N]") and left:
+                if len(left) == 1:
+                    meanwhile()
                 os.write(terminal, left.pop(0).encode())
                 seen += b"\n"
             if not read:
