@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops_tasks.errors import OpsError
@@ -27,6 +28,7 @@ def watched(
 
     With `plan` nobody is told anything: the watch only looks.
     """
+    from ops_tasks.scenarios.verdict import Finding
     from ops_tasks.systems import notify, textfile
     from ops_tasks.systems.pings import pinger
 
@@ -37,17 +39,19 @@ def watched(
         return _document(task, _shown(judge(stack, terminal.show), terminal))
     ping.start()
     try:
-        verdict = _shown(judge(stack, lambda text: terminal.step("progress", text, None)), terminal)
+        verdict = judge(stack, lambda text: terminal.step("progress", text, None))
     except BaseException as error:
         code, reason = _died(error)
         ping.end(code, reason)
-        if file is not None:
-            textfile.write(file, _health(name, well=False))
+        _complain(_exposed(file, _health(name, well=False)))
         _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), [reason], reason))
         raise
+    # What cannot be written is a finding of its own: a full disk must not keep the others from being told.
+    if unwritten := _exposed(file, [*_health(name, well=not verdict.findings), *verdict.gauges]):
+        more = Finding("prom", unwritten, "make room, or give --prom another folder")
+        verdict = replace(verdict, findings=(*verdict.findings, more))
+    _shown(verdict, terminal)
     told = "\n".join([*verdict.said, *(line(finding) for finding in verdict.findings)])
-    if file is not None:
-        textfile.write(file, [*_health(name, well=not verdict.findings), *verdict.gauges])
     about = sorted({finding.object for finding in verdict.findings})
     _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), about, told))
     document = _document(task, verdict)
@@ -108,6 +112,19 @@ def _health(name: str, *, well: bool) -> list[Gauge]:
 
 def _title(stack: Stack, task: str) -> str:
     return f"{task} of {stack.file.parent.name} on {os.uname().nodename}"
+
+
+def _exposed(file: Path | None, gauges: list[Gauge]) -> str | None:
+    """Write the measurements for Prometheus, where that is asked for; the reason where it is not possible."""
+    from ops_tasks.systems import textfile
+
+    if file is None:
+        return None
+    try:
+        textfile.write(file, gauges)
+    except OSError as error:
+        return f"{file} cannot be written: {error.strerror or error}"
+    return None
 
 
 def _complain(why: str | None) -> None:

@@ -6,10 +6,11 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from urllib.error import URLError
-from urllib.request import urlopen
+from urllib.request import build_opener
 
 from ops_tasks.scenarios import schedules
 from ops_tasks.scenarios.missed import Request, Work, chosen, works
@@ -18,6 +19,7 @@ from ops_tasks.scenarios.signs import Sign, signs, told
 from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.web import ask
 
 LIMIT = 45.0
 SECOND_LOOK, POLL = 60.0, 2.0
@@ -81,10 +83,12 @@ def web_server(address: str) -> tuple[str | None, str]:
     """What is wrong with the web server, or None and its version. It proves nothing of the daemon."""
     place = f"{address.rstrip('/')}/server_info"
     try:
-        with urlopen(place, timeout=WEB_SECONDS) as answer:  # noqa: S310 - the configuration takes http and https only
-            version = str(json.loads(answer.read(4096)).get("dagster_webserver_version", ""))
-    except (URLError, OSError, ValueError) as error:
-        return f"{place} does not answer: {getattr(error, 'reason', error)}", ""
+        answer = json.loads(ask(build_opener(), place, WEB_SECONDS, 4096))
+    except (URLError, OSError, HTTPException, ValueError) as error:
+        why = str(getattr(error, "reason", error)) or type(error).__name__
+        return f"{place} does not answer: {' '.join(why.split())}", ""
+    told_of = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+    version = str(told_of.get("dagster_webserver_version", ""))
     return (None, version) if version else (f"{place} is no Dagster web server", "")
 
 

@@ -20,6 +20,7 @@ from urllib.request import HTTPRedirectHandler, Request, build_opener
 from ops_tasks.errors import UsageError
 from ops_tasks.stack import Stack
 from ops_tasks.systems.secrets import redact
+from ops_tasks.systems.web import ask
 
 WATCHES, OPERATIONS = "OPS_PING", "OPS_PING_OPERATIONS"
 SECONDS, PAUSE, TRIES = 5.0, 1.0, 2
@@ -97,5 +98,4 @@ class _Stay(HTTPRedirectHandler):
 
 def _post(address: str, body: bytes) -> None:
     request = Request(address, data=body, method="POST", headers={"User-Agent": "ops-tasks"})  # noqa: S310 - checked
-    with build_opener(_Stay).open(request, timeout=SECONDS) as answer:
-        answer.read(1024)
+    ask(build_opener(_Stay), request, SECONDS, 1024)
