@@ -180,11 +180,12 @@ def restore(
     What is there now is renamed into `quarantine`, never deleted. Files that are already right are left alone, and
     nothing is touched before every file that is needed has been found to be what the manifest says. With `consume`
     the snapshot's files are moved instead of copied (no extra space, for a full disk) and the snapshot is marked as
-    used up; a restore of the whole set does so too where the disk turns out to be full. `only` limits the restore to
-    those databases (WALs along) and folders, and never uses anything up: the rest of the set may still need it.
-    With `kept` (folder of the snapshot of what is there now) nothing is replaced that is not in that snapshot, and
-    what it has only linked is replaced in any case: the next write would change it. A database that the snapshot
-    itself has only linked, and others have written to, is left to them. Can be repeated after a kill at any point.
+    used up; putting an operation's own snapshot back does so too where the disk turns out to be full. `only` limits
+    the restore to those databases (WALs along) and folders, and never uses anything up: the rest of the set may still
+    need it. With `kept` (folder of the snapshot of what is there now) nothing is replaced that is not in that snapshot,
+    what it has only linked is replaced in any case: the next write would change it; and a full disk is a failure, as
+    the snapshot that is brought back is somebody's and has to outlive one. A database that the snapshot itself has
+    only linked, and others have written to, is left to them. Can be repeated after a kill at any point.
     Returns `{"files": n, "replaced": [...], "identical": bool, "theirs": [...]}`.
     """
     base, store, aside = Path(root), Path(folder) / "files", Path(quarantine)
@@ -218,9 +219,11 @@ def restore(
             fresh = {_fresh(base / path) for path in wanted}
             new = {path for path in extra if path not in wanted and base / path not in fresh}
             refuse_changed(Path(kept), base, sorted(p for p in {*different, *new} if (base / p).exists()), locked)
-        staged = _stage(store, base, [wanted[path] for path in different], None if only is not None else consume)
+        moving = None if only is not None or (kept is not None and not consume) else consume
+        staged = _stage(store, base, [wanted[path] for path in different], moving)
         found = {path: _mark(staged[path] if path in staged else base / path) for path in wanted}
         ours = {path.relative_to(base).as_posix() for path in staged.values()}  # a killed restore's, in a folder
+        aside.mkdir(parents=True, exist_ok=True)  # the sign that something may have been replaced
         for path in sorted({*different, *(p for p in extra if p not in wanted and p not in ours)}):
             if (base / path).exists():
                 (aside / path).parent.mkdir(parents=True, exist_ok=True)

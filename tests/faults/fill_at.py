@@ -1,4 +1,4 @@
-"""`python fill_at.py STEP FOLDER TASK ...`: runs Invoke, and fills FOLDER once the journal says STEP has begun."""
+"""`python fill_at.py STEP FOLDER LEAVE TASK ...`: runs Invoke, and fills FOLDER, but for LEAVE bytes, once STEP begins."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from invoke.main import program
 
 from ops_tasks.operation.journal import Journal
 
-STEP, FOLDER = sys.argv[1], Path(sys.argv[2])
+STEP, FOLDER, LEAVE = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
 append = Journal.append
 
 
 def fill(folder: Path) -> None:
-    """Take every free byte of the disk."""
+    """Take every free byte of the disk, and give some back."""
     with (folder / "filler").open("ab", buffering=0) as file:
         for size in (1 << 20, 1 << 12, 1):
             try:
@@ -24,6 +24,7 @@ def fill(folder: Path) -> None:
                     pass
             except OSError:
                 continue
+        file.truncate(max(0, file.tell() - LEAVE))
 
 
 def append_and_fill(self: Journal, event: str, step: str | None = None, **data: Any) -> None:
@@ -33,4 +34,4 @@ def append_and_fill(self: Journal, event: str, step: str | None = None, **data: 
 
 
 Journal.append = append_and_fill
-program.run(["invoke", *sys.argv[3:]])
+program.run(["invoke", *sys.argv[4:]])

@@ -44,6 +44,9 @@ def test_what_is_meant(text: str, zone: str, wanted: str) -> None:
         pytest.param("2026-10-25 02:30", "Europe/Berlin", "twice", "+0200", id="the clocks show it twice"),
         pytest.param("2026-11-23 14:00", "", "ahead of us", "--tz", id="a local time taken for UTC"),
         pytest.param("2026-11-23 14:00", "Europe/Berlin", "ahead of us", "12:00 UTC", id="still to come"),
+        pytest.param("0001-01-01 00:00", "Asia/Tokyo", "no time that", "YYYY", id="before the first day"),
+        pytest.param("9999-12-31 23:59", "America/New_York", "no time that", "YYYY", id="after the last day"),
+        pytest.param("2026-04-20 12:00", "localtime", "unknown time zone", "", id="a file that is no zone"),
     ],
 )
 def test_what_cannot_be_meant(text: str, zone: str, reason: str, way_out: str) -> None:
