@@ -233,7 +233,7 @@ def _living(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
         Step(
             f"hung {pid}",
             f"End process {pid}, a daemon that hangs",
-            partial(steps.end, pid),
+            partial(steps.end, stack, pid),
             equivalent=f"kill {pid}",
         )
         for pid in found.hung

@@ -49,11 +49,16 @@ def bury(stack: Stack, run_id: str, crew: Crew, run: Run) -> Result:
     return {"run": run_id}
 
 
-def end(pid: int, run: Run) -> Result:
-    """End a daemon that hangs: if it woke up beside a new one, both would fire."""
-    run.say(f"ending process {pid}")
-    daemon.end(pid)
-    return {"pid": pid}
+def end(stack: Stack, pid: int, run: Run) -> Result:
+    """End a daemon that hangs: if it woke up beside a new one, both would fire.
+
+    Its number was noted when this was planned. By now (a retry) it may be gone, and the number somebody else's.
+    """
+    there = any(process.pid == pid for process in daemon.processes(schedules.home_of(stack)))
+    if there:
+        run.say(f"ending process {pid}")
+        daemon.end(pid)
+    return {"pid": pid, "ended": there}
 
 
 def switch(stack: Stack, name: str, crew: Crew, run: Run, *, on: bool) -> Result:

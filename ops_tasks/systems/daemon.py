@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import psutil
 
 PID, LOG = "dagster-daemon.pid", "dagster-daemon.log"
+KEEPER = "ops_tasks.systems.daemon_keeper"
 USER = "user:"
 ENDING = 20.0
 POLL = 0.1
@@ -93,7 +94,7 @@ def start(home: Path, root: Path, words: list[str], environment: Mapping[str, st
     """
     folder = folder_of(home)
     folder.mkdir(parents=True, exist_ok=True)
-    keeper = [sys.executable, "-P", "-m", "ops_tasks.systems.daemon_keeper", str(folder), "--", *words]
+    keeper = [sys.executable, "-P", "-m", KEEPER, str(folder.resolve()), "--", *words]
     with (folder / LOG).open("ab") as log:
         process = subprocess.Popen(
             keeper,
@@ -116,16 +117,29 @@ def start(home: Path, root: Path, words: list[str], environment: Mapping[str, st
 
 
 def kept(home: Path) -> int | None:
-    """The pid of the keeper of this stack, if one lives."""
+    """The pid of the keeper of this stack, if one lives.
+
+    A pid file proves nothing: it comes along when a stack is copied, and its number may be anybody's by now. So the
+    process must say itself that it keeps this very folder.
+    """
     import psutil
 
     try:
         told = json.loads((folder_of(home) / PID).read_text(encoding="utf-8"))
         process = psutil.Process(int(told["pid"]))
-        alive = process.status() != psutil.STATUS_ZOMBIE and process.create_time() <= float(told["at"]) + 1
-    except (OSError, ValueError, KeyError, psutil.Error):
+        mine = process.status() != psutil.STATUS_ZOMBIE and keeps(process, folder_of(home))
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
         return None
-    return int(told["pid"]) if alive else None
+    return int(told["pid"]) if mine else None
+
+
+def keeps(process: psutil.Process, folder: Path) -> bool:
+    """Whether a process is a keeper whose pid file and log are in this folder, by its own command line."""
+    words = process.cmdline()
+    if KEEPER not in words:
+        return False
+    place = words[words.index(KEEPER) + 1 :][:1]
+    return [Path(process.cwd(), word).resolve() for word in place] == [folder.resolve()]
 
 
 def stop(home: Path) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,6 +15,10 @@ from pathlib import Path
 import pytest
 
 from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.operation.plan import Run
+from ops_tasks.scenarios import resume_steps
+from ops_tasks.sections import DagsterSection, OpsSection
+from ops_tasks.stack import Stack
 from ops_tasks.systems import daemon
 
 LIVES = "import os, time; open('pids', 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
@@ -82,12 +87,44 @@ def test_a_pid_file_that_says_nothing(tmp_path: Path, told: str) -> None:
     assert daemon.kept(tmp_path) is None
 
 
-def test_the_pid_of_somebody_else_who_came_later_is_not_the_keeper(tmp_path: Path) -> None:
-    daemon.folder_of(tmp_path).mkdir()
-    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        told = json.dumps({"pid": other.pid, "at": time.time() - 3600})
-        (daemon.folder_of(tmp_path) / daemon.PID).write_text(told, encoding="utf-8")
+@pytest.mark.parametrize("at", [-3600, 3600])
+def test_the_process_of_somebody_else_is_not_the_keeper_and_is_left_alone(tmp_path: Path, at: float) -> None:
+    folder = daemon.folder_of(tmp_path)
+    folder.mkdir()
+    with subprocess.Popen([sys.executable, "-c", "input()", str(folder)], stdin=subprocess.PIPE) as other:
+        told = json.dumps({"pid": other.pid, "at": time.time() + at})
+        (folder / daemon.PID).write_text(told, encoding="utf-8")
         assert daemon.kept(tmp_path) is None
+        assert not daemon.stop(tmp_path)
+        assert alive(other.pid)
+        other.communicate(b"\n")
+
+
+def test_the_keeper_of_the_stack_that_this_one_was_copied_from_is_left_alone(tmp_path: Path) -> None:
+    first, copied = tmp_path / "b" / ".ops", tmp_path / "b2" / ".ops"
+    keeper = daemon.start(first, tmp_path, [sys.executable, "-c", LIVES], {})
+    try:
+        until(lambda: pids(tmp_path))
+        shutil.copytree(first, copied)
+        assert daemon.kept(copied) is None
+        assert not daemon.stop(copied)
+        assert alive(keeper)
+        assert alive(pids(tmp_path)[0])
+        second = daemon.start(copied, tmp_path, [sys.executable, "-c", LIVES], {})
+        assert daemon.kept(copied) == second
+        assert daemon.stop(copied)
+        assert daemon.kept(first) == keeper
+    finally:
+        assert daemon.stop(first)
+
+
+def test_a_process_that_has_the_number_of_a_hung_daemon_by_now_is_left_alone(tmp_path: Path) -> None:
+    config = OpsSection.model_construct(dagster=DagsterSection(module="m"))
+    stack = Stack(tmp_path / "invoke.yaml", tmp_path, config)
+    run = Run("abc123", tmp_path, {}, lambda _text: None)
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        assert resume_steps.end(stack, other.pid, run) == {"pid": other.pid, "ended": False}
+        assert alive(other.pid)
         other.communicate(b"\n")
 
 
