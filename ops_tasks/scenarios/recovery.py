@@ -85,7 +85,8 @@ def _bringing(stack: Stack, found: Facts, hands: Crew, agree: Agree | None) -> l
     for number, one in enumerate(found.bring):
         what = "everything" if one.only is None else ", ".join(one.only)
         title = f"Bring {what} back from {one.snapshot}"
-        made.append(Step(f"bring {number}", title, partial(steps.bring, stack, found, one, hands)))
+        name, do = f"bring {number}", partial(steps.bring, stack, found, one, hands)
+        made.append(Step(name, title, do, wrote=partial(steps.has_brought, stack, name)))
     if found.place is not None:
         title = f"Put {found.place.source} in the place of {found.place.target}"
         equivalent = f"cp {found.place.source} {found.place.target}"

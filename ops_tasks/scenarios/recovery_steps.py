@@ -60,6 +60,11 @@ def bring(stack: Stack, found: Facts, what: Bring, crew: Crew, run: Run) -> Resu
     return done
 
 
+def has_brought(stack: Stack, name: str, run: Run) -> bool:
+    """Whether a step that brings files back has replaced any; it throws its own quarantine away in the end."""
+    return name in run.results or backends.of(stack).has_begun(run.folder / ASIDE)
+
+
 def place(stack: Stack, found: Facts, what: Place, crew: Crew, run: Run) -> Result:
     """Put a plain file (and its WAL, if it has one) in a database's place."""
     arguments = {"root": str(stack.root), "kept": str(snapshots.folder_of(stack, found.snapshot)), **asdict(what)}
