@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +88,8 @@ class Plan:
     `stays` are steps whose work is worth keeping, and others may build on: once one of them is done, or has begun, a
     failure stops the operation where it is, and a person decides whether to go on or back. `seen` is the evidence that
     led to it, in sentences: journaled for whoever reads of it later.
+
+    No two steps have the same name: what is done is known by it, and the second one would be skipped without a word.
     """
 
     task: str
@@ -102,3 +105,9 @@ class Plan:
     stays: frozenset[str] = frozenset()
     seen: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = field(default_factory=tuple)
+
+    def __post_init__(self) -> None:
+        """Raise for two steps of one name."""
+        twice = sorted(name for name, count in Counter(step.name for step in self.steps).items() if count > 1)
+        if twice:
+            raise ValueError(f"{self.task}: more than one step is called {', '.join(map(repr, twice))}")

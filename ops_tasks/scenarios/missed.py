@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ops_tasks.scenarios.schedules import DONE, FAILED, STOPPED, Ran, Schedule, Truth
@@ -43,10 +45,13 @@ class Work:
 
     @property
     def name(self) -> str:
-        """What tells it from every other work of the same plan."""
-        return f"{self.job} {self.partition or 'once'}" + (
-            f" {self.key}" if self.key not in (None, self.partition) else ""
-        )
+        """What it is known by, in a plan, in its journal and on its run: two works have one name if they are the same.
+
+        A configuration or tags of its own are a few digits at the end.
+        """
+        plain = f"{self.job} {self.partition or 'once'}"
+        own = [dict(self.config), _own(self.tags)]
+        return f"{plain} {hashlib.sha256(_text(own).encode()).hexdigest()[:8]}" if any(own) else plain
 
 
 def works(schedule: Schedule, requests: Sequence[Request], runs: Iterable[Ran]) -> list[Work]:
@@ -60,11 +65,12 @@ def works(schedule: Schedule, requests: Sequence[Request], runs: Iterable[Ran]) 
         if not one.skipped:
             groups.setdefault(_same(one), []).append(one)
     known = list(runs)
+    rivals = Counter((group[-1].job, group[-1].partition) for group in groups.values())
     found: list[Work] = []
     for group in groups.values():
         newest = group[-1]
         fires = (group[0].fire, newest.fire)
-        ran = _ran(newest, fires, known)
+        ran = _ran(newest, fires, known, alone=rivals[newest.job, newest.partition] == 1)
         found.append(
             Work(
                 schedule.name,
@@ -86,6 +92,19 @@ def chosen(found: Iterable[Work], reprocess: str) -> list[Work]:
     """What is to be run, in Airflow's words: `none` is what never ran, `failed` also what failed, `completed` all."""
     wanted = {NONE: {"missing"}, FAILED_TOO: {"missing", "failed"}, COMPLETED: {"missing", "failed", "done"}}[reprocess]
     return [work for work in found if work.state in wanted]
+
+
+def merged(found: Iterable[Work]) -> list[Work]:
+    """Works of several schedules that are the very same become one: the run of the one makes up for the other."""
+    made: dict[str, Work] = {}
+    for work in found:
+        there = made.get(work.name)
+        if there is not None:
+            newest = max(there, work, key=lambda one: one.fires[1])
+            fires = (min(there.fires[0], work.fires[0]), newest.fires[1])
+            work = replace(newest, fires=fires, count=there.count + work.count)
+        made[work.name] = work
+    return list(made.values())
 
 
 def was_on(schedule: Schedule, truth: Truth, off: Iterable[str]) -> bool:
@@ -115,8 +134,16 @@ def fires_by_itself(schedule: Schedule, fires: Sequence[float]) -> bool:
 
 def _same(one: Request) -> str:
     """Requests with the same of this are one run."""
-    tags = {key: value for key, value in one.tags.items() if not key.startswith("dagster/")}
-    return json.dumps([one.job, one.partition, dict(one.config), tags], sort_keys=True, default=str)
+    return _text([one.job, one.partition, dict(one.config), _own(one.tags)])
+
+
+def _own(tags: Mapping[str, str]) -> dict[str, str]:
+    """The tags that are not Dagster's: those differ from schedule to schedule, and from fire to fire."""
+    return {key: value for key, value in tags.items() if not key.startswith("dagster/")}
+
+
+def _text(value: object) -> str:
+    return json.dumps(value, sort_keys=True, default=str)
 
 
 def _state(ran: Ran | None) -> str:
@@ -125,16 +152,17 @@ def _state(ran: Ran | None) -> str:
     return "done" if ran.status in DONE else "failed" if ran.status in FAILED else "running"
 
 
-def _ran(request: Request, fires: tuple[float, float], runs: Sequence[Ran]) -> Ran | None:
+def _ran(request: Request, fires: tuple[float, float], runs: Sequence[Ran], *, alone: bool) -> Ran | None:
     """The run that counts as this one's: the best of its partition, or the best that was begun after its last fire.
 
-    Without partitions a job goes on where it ended, so that one run makes up for every fire before it.
+    Without partitions a job goes on where it ended, so that one run makes up for every fire before it. Whose partition
+    is not asked for `alone` has a run only if that had its configuration, too.
     """
     mine = [run for run in runs if run.job == request.job]
+    same = [run for run in mine if run.config == _text(dict(request.config))]
     if request.partition is not None:
-        there = [run for run in mine if run.partition == request.partition]
+        there = [run for run in (mine if alone else same) if run.partition == request.partition]
     else:
-        config = json.dumps(dict(request.config), sort_keys=True, default=str)
-        there = [run for run in mine if run.config == config and run.created >= fires[1]]
+        there = [run for run in same if run.created >= fires[1]]
     good = [run for run in there if run.status in DONE]
     return (good or there)[-1] if there else None

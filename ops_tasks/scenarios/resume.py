@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +15,18 @@ from ops_tasks.operation.plan import Effect, Plan, Refusal, Run, Step, wrote_not
 from ops_tasks.scenarios import resume_steps as steps
 from ops_tasks.scenarios import schedules
 from ops_tasks.scenarios.heartbeat import missing, requests
-from ops_tasks.scenarios.missed import COMPLETED, NONE, REPROCESS, Request, Work, chosen, fires_by_itself, was_on, works
+from ops_tasks.scenarios.missed import (
+    COMPLETED,
+    NONE,
+    REPROCESS,
+    Request,
+    Work,
+    chosen,
+    fires_by_itself,
+    merged,
+    was_on,
+    works,
+)
 from ops_tasks.scenarios.resume_facts import ALIVE, RESTART, START, UNIT, Facts, to_json
 from ops_tasks.scenarios.routine import no_findings, put_back, take, well
 from ops_tasks.scenarios.schedules import Schedule, Truth, clock
@@ -91,7 +103,7 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked) -> Facts:
         hung=() if alive else tuple(process.pid for process in truth.processes),
         on=on,
         fires=tuple(fires),
-        works=tuple(fill),
+        works=tuple(merged(fill)),
         tagged=tuple(tagged),
         dead=tuple(_dead(stack, hands, truth)),
         notes=tuple(notes),
@@ -295,7 +307,8 @@ def _told(work: Work) -> str:
 def _launch(work: Work) -> str:
     if work.partition is not None:
         return shlex.join(["dagster", "job", "backfill", "-j", work.job, "--partitions", work.partition, "--noprompt"])
-    return shlex.join(["dagster", "job", "launch", "-j", work.job])
+    config = ["--config-json", json.dumps(dict(work.config), default=str)] if work.config else []
+    return shlex.join(["dagster", "job", "launch", "-j", work.job, *config])
 
 
 def _what(found: Facts) -> str:
@@ -309,6 +322,6 @@ def _effects(stack: Stack, found: Facts) -> list[Effect]:
         made.append(Effect("dagster daemon", "told systemd to start" if found.daemon == UNIT else "started"))
     made += [Effect(name, "turned on") for name in found.on]
     for job in sorted({work.job for work in found.runs}):
-        mine = [work for work in found.runs if work.job == job]
+        mine = {work.name for work in found.runs if work.job == job}
         made.append(Effect(job, f"{len(mine)} run{'s' if len(mine) > 1 else ''}"))
     return made

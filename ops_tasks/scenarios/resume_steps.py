@@ -115,14 +115,15 @@ def fire(stack: Stack, found: Facts, work: Work, crew: Crew, run: Run) -> Result
     hands = crew.on(run.log, run.held)
     worker = hire(stack, hands)
     deadline = time.monotonic() + FIRED_SECONDS
+    wanted: dict[str, Any] = {"schedule": work.schedule, "fire": work.fires[1], "partition": work.partition}
     while time.monotonic() < deadline:
-        tick = hands.call(worker, "ticked", schedule=work.schedule, fire=work.fires[1])
+        tick = hands.call(worker, "ticked", **wanted, config=dict(work.config))
         if tick["status"] == "skipped":
             return {"run": None, "skipped": tick["why"]}
         if tick["status"] == "failure":
             break
         if tick["run"] is not None:
-            hands.call(worker, "tag", run=tick["run"], tags=_window(found, work))
+            hands.call(worker, "tag", run=tick["run"], tags=_marks(found, work))
             ended = hands.call(worker, "wait", run.say, run=tick["run"])
             if ended["status"] == "success":
                 return _ended(ended, work)
@@ -138,7 +139,7 @@ def fill(stack: Stack, found: Facts, work: Work, crew: Crew, run: Run) -> Result
     """Queue one run and wait for its end; what an earlier attempt has queued, or finished, is taken instead."""
     hands = crew.on(run.log, run.held)
     worker = hire(stack, hands)
-    tags = {**work.tags, **_window(found, work), "ops/work": work.name}
+    tags = {**work.tags, **_marks(found, work)}
     hands.call(worker, "quiet", run.say)
     queued = hands.call(worker, "submit", run.say, **place(stack), job=work.job, config=dict(work.config), tags=tags)
     return _ended(hands.call(worker, "wait", run.say, run=queued["id"]), work)
@@ -197,6 +198,11 @@ def _made(run: Run) -> list[str]:
 
 def _window(found: Facts, work: Work) -> dict[str, str]:
     return {OPERATION: found.operation, FROM: f"{work.fires[0]:.0f}", TO: f"{work.fires[1]:.0f}"}
+
+
+def _marks(found: Facts, work: Work) -> dict[str, str]:
+    """By these a run is found again, be it by a retry or by the same work of another schedule."""
+    return {**_window(found, work), "ops/work": work.name}
 
 
 def _ended(ran: dict[str, Any], work: Work) -> Result:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 import uuid
 from contextlib import ExitStack
@@ -124,16 +125,27 @@ def quiet() -> None:
         wait(active[-1]["id"])
 
 
-def ticked(schedule: str, fire: float) -> dict[str, Any]:
-    """What has become of one fire (epoch seconds): `status` of its tick, or None while there is none, and its `run`."""
+def ticked(schedule: str, fire: float, partition: str | None, config: dict[str, Any]) -> dict[str, Any]:
+    """What has become of one fire (epoch seconds): `status` of its tick, or None while there is none, and its `run`.
+
+    A fire may ask for several runs: the one of this partition and configuration is meant.
+    """
     instance = _instance()
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     for state in (one for one in states if one.instigator_name == schedule):
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, after=fire - 1, before=fire + 1)
         for tick in ticks:
-            run = next(iter(tick.run_ids or ()), None)
-            return {"status": tick.status.value.lower(), "run": run, "why": tick.skip_reason or ""}
+            status, ids = tick.status.value.lower(), list(tick.run_ids or ())
+            runs = [told(one) for one in instance.get_run_records(RunsFilter(run_ids=ids))] if ids else []
+            only = runs if len(runs) == 1 and status != "started" else []
+            run = next((one["id"] for one in [*_same(runs, partition, config), *only]), None)
+            return {"status": status, "run": run, "why": tick.skip_reason or ""}
     return {"status": None, "run": None, "why": ""}
+
+
+def _same(runs: list[dict[str, Any]], partition: str | None, config: dict[str, Any]) -> list[dict[str, Any]]:
+    text = json.dumps(config, sort_keys=True, default=str)
+    return [one for one in runs if (one["partition"], one["config"]) == (partition, text)]
 
 
 def tag(run: str, tags: dict[str, str]) -> None:

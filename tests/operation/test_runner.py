@@ -92,6 +92,11 @@ def stage(tmp_path: Path) -> Stage:
     return Stage(tmp_path)
 
 
+def test_a_plan_with_two_steps_of_one_name_cannot_be_made(stage: Stage) -> None:
+    with pytest.raises(ValueError, match="more than one step is called 'load'"):
+        stage.plan(stage.step("snapshot"), stage.step("load"), stage.step("load"))
+
+
 def test_success(stage: Stage) -> None:
     plan = stage.plan(stage.step("snapshot"), stage.step("work", act=lambda run: run.say("half")))
     outcome = stage.run(plan)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from ops_tasks.scenarios.heartbeat import SECOND_LOOK
-from ops_tasks.scenarios.missed import Request, chosen, fires_by_itself, was_on, works
+from ops_tasks.scenarios.missed import Request, Work, chosen, fires_by_itself, merged, was_on, works
+from ops_tasks.scenarios.resume import recover
+from ops_tasks.scenarios.resume_facts import ALIVE, Facts
 from ops_tasks.scenarios.schedules import Ran, Schedule, Truth
 from ops_tasks.scenarios.signs import signs
-from ops_tasks.sections import DagsterSection, WatchSection
+from ops_tasks.sections import DagsterSection, OpsSection, WatchSection
+from ops_tasks.stack import Stack
 from ops_tasks.systems.daemon import Process
 from ops_tasks.systems.dagster_worker import expected
 
@@ -134,11 +138,13 @@ def test_an_hourly_schedule_has_every_hour_of_such_a_day(day: str, hours: int) -
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
 FIRES = tuple(NOW - DAY * days - 6 * 3600 for days in (3, 2, 1, 0))
+HALVES = (("night", FIRES[:2]), ("noon", FIRES[2:]))
 
 
 def schedule(**more: object) -> Schedule:
     told: dict[str, object] = {"status": "running", "started": FIRES[0] - 9 * DAY, "expected": FIRES}
-    return Schedule("nightly", "job", "UTC", False, True, **(told | more))  # type: ignore[arg-type]
+    fixed: dict[str, object] = {"name": "nightly", "job": "job", "zone": "UTC", "partitioned": False, "default": True}
+    return Schedule(**(fixed | told | more))  # type: ignore[arg-type]
 
 
 def run(status: str, created: float, partition: str | None = None) -> Ran:
@@ -154,7 +160,40 @@ def test_every_partition_and_every_configuration_is_a_run_of_its_own() -> None:
     asked = [Request(fire, "job", partition=str(number)) for number, fire in enumerate(FIRES)]
     assert [work.partition for work in works(schedule(), asked, [])] == ["0", "1", "2", "3"]
     asked = [Request(fire, "job", config={"day": number}) for number, fire in enumerate(FIRES)]
-    assert len(works(schedule(), asked, [])) == 4
+    found = works(schedule(), asked, [])
+    assert len({work.name for work in found}) == 4
+    assert names(found) == {f"fill {work.name}" for work in found}
+
+
+def test_every_set_of_tags_is_a_run_of_its_own_and_those_of_dagster_are_none() -> None:
+    asked = [Request(fire, "job", tags={"day": str(fire), "dagster/schedule_name": "nightly"}) for fire in FIRES]
+    assert len({work.name for work in works(schedule(), asked, [])}) == 4
+    asked = [Request(fire, "job", tags={"dagster/run_key": str(fire)}, key=str(fire)) for fire in FIRES]
+    assert [work.name for work in works(schedule(), asked, [])] == ["job once"]
+
+
+def test_runs_of_one_fire_with_a_configuration_each_are_known_apart() -> None:
+    asked = [Request(FIRES[-1], "job", "p", config={"part": number}) for number in range(2)]
+    ran = Ran("a", "job", "success", "p", FIRES[-1] + 5, config='{"part": 1}')
+    first, second = works(schedule(), asked, [ran])
+    assert (first.state, second.state) == ("missing", "done")
+    assert first.name != second.name
+
+
+def test_what_two_schedules_ask_alike_is_one_run() -> None:
+    night, noon = (works(schedule(name=name), [Request(fire, "job") for fire in part], []) for name, part in HALVES)
+    (both,) = merged([*night, *noon])
+    assert (both.fires, both.count, both.schedule) == ((FIRES[0], FIRES[-1]), 4, "noon")
+    other = works(schedule(name="noon"), [Request(FIRES[-1], "job", config={"day": 1})], [])
+    assert len(names([*night, *noon, *other])) == 2
+
+
+def names(found: list[Work]) -> set[str]:
+    """The steps of the plan that fills them."""
+    facts = Facts("abc123", "kept", FIRES[0], NOW, ALIVE, works=tuple(merged(found)))
+    told = {"databases": {"raw": "raw.duckdb"}, "sqlmesh": {"project": "p"}, "dagster": {"module": "m"}}
+    plan = recover(Stack(Path("none/invoke.yaml"), Path("none"), OpsSection.model_validate(told)), facts)
+    return {step.name for step in plan.steps if step.name.startswith("fill ")}
 
 
 @pytest.mark.parametrize(
