@@ -22,6 +22,7 @@ from ops_tasks.scenarios.missed import (
     Request,
     Work,
     chosen,
+    comes,
     fires_by_itself,
     merged,
     was_on,
@@ -37,7 +38,7 @@ from ops_tasks.systems import daemon, snapshots
 from ops_tasks.systems.crew import Crew
 
 TASK = "ops.resume"
-GOING_ON = {"started", "canceling"}
+GOING_ON = {"starting", "started", "canceling"}
 
 
 @dataclass(frozen=True)
@@ -77,18 +78,23 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked) -> Facts:
     section = schedules.section_of(stack)
     alive = truth.alive(stack.config.watch.daemon_seconds)
     on = tuple(one.name for one in truth.schedules if not one.on and _turned_on(one, truth, asked, section.off))
+    off = tuple(one.name for one in truth.schedules if one.on and one.name in asked.keep_off)
     fires: list[Work] = []
     fill: list[Work] = []
     tagged: list[Work] = []
     notes: list[str] = []
     for schedule in (one for one in truth.schedules if (one.on or one.name in on) and one.name not in asked.keep_off):
         owed = _fires(schedule, asked, until)
+        newest = _newest(schedule) if schedule.name not in on else None
+        if newest is not None and newest not in owed:
+            owed.append(newest)
+            notes.append(_beyond(schedule, newest))
         told = requests(stack, hands, schedule, owed) if owed else []
         found = works(schedule, told, truth.runs.get(schedule.job, ()))
-        todo = chosen(found, asked.reprocess)
-        newest = owed[-1] if schedule.name not in on and fires_by_itself(schedule, owed) else None
+        asked_for = chosen(found, asked.reprocess)
+        todo = [work for work in found if work in asked_for or comes(work, newest)]
         for work in todo:
-            (fires if work.fires[1] == newest and work.state == "missing" else fill).append(work)
+            (fires if comes(work, newest) else fill).append(work)
         told_already = {run.id for run in truth.runs.get(schedule.job, ()) if schedules.FROM in run.tags}
         made_up = [one for one in found if one not in todo and one.partition is None and one.state == "done"]
         tagged += [one for one in made_up if one.count > 1 and one.run not in told_already]
@@ -102,6 +108,7 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked) -> Facts:
         daemon=ALIVE if alive else UNIT if section.unit else RESTART if truth.processes else START,
         hung=() if alive else tuple(process.pid for process in truth.processes),
         on=on,
+        off=off,
         fires=tuple(fires),
         works=tuple(merged(fill)),
         tagged=tuple(tagged),
@@ -163,7 +170,9 @@ def outside(stack: Stack, found: Facts, run: Run) -> None:
         for step in reversed(_living(stack, found, hands)):
             if step.name in run.results and step.undo is not None:
                 step.undo(run)
-        if any(name in run.results for name in (f"on {one}" for one in found.on)):
+        if any(
+            name in run.results for name in (*(f"on {one}" for one in found.on), *(f"off {one}" for one in found.off))
+        ):
             steps.let_go(hands)
 
 
@@ -205,6 +214,16 @@ def _fires(schedule: Schedule, asked: Asked, until: float) -> list[float]:
     if asked.reprocess == NONE:
         return [fire for fire in schedule.unticked(until) if fire >= begun]
     return [fire for fire in schedule.expected if begun <= fire <= until]
+
+
+def _newest(schedule: Schedule) -> float | None:
+    """The fire that a daemon makes up for by itself: the newest there is, whatever window is asked for."""
+    return schedule.expected[-1] if fires_by_itself(schedule, schedule.expected) else None
+
+
+def _beyond(schedule: Schedule, newest: float) -> str:
+    way = f"--keep-off={schedule.name} turns it off first"
+    return f"{schedule.name}: {clock(newest)} was not asked for, and a daemon that lives fires it all the same; {way}"
 
 
 def _skipped(schedule: Schedule, told: Sequence[Request]) -> list[str]:
@@ -256,9 +275,19 @@ def _living(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
             f"Turn {name} on",
             partial(steps.switch, stack, name, hands, on=True),
             equivalent=shlex.join(["dagster", "schedule", "start", name]),
-            undo=partial(steps.switch_off, stack, name, hands),
+            undo=partial(steps.switch_back, stack, name, hands, on=False),
         )
         for name in found.on
+    ]
+    made += [
+        Step(
+            f"off {name}",
+            f"Turn {name} off, before a daemon fires it",
+            partial(steps.switch, stack, name, hands, on=False),
+            equivalent=shlex.join(["dagster", "schedule", "stop", name]),
+            undo=partial(steps.switch_back, stack, name, hands, on=True),
+        )
+        for name in found.off
     ]
     if found.daemon == ALIVE:
         return made
@@ -321,6 +350,7 @@ def _effects(stack: Stack, found: Facts) -> list[Effect]:
     if found.daemon != ALIVE:
         made.append(Effect("dagster daemon", "told systemd to start" if found.daemon == UNIT else "started"))
     made += [Effect(name, "turned on") for name in found.on]
+    made += [Effect(name, "turned off") for name in found.off]
     for job in sorted({work.job for work in found.runs}):
         mine = {work.name for work in found.runs if work.job == job}
         made.append(Effect(job, f"{len(mine)} run{'s' if len(mine) > 1 else ''}"))

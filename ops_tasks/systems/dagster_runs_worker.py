@@ -8,7 +8,6 @@ import uuid
 from contextlib import ExitStack
 from typing import Any
 
-import psutil
 from dagster import DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
 from dagster import __version__ as version
 from dagster._core.scheduler.instigation import InstigatorType
@@ -16,17 +15,18 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
 
 from ops_tasks.errors import StepFailed
+from ops_tasks.systems import dagster_going
+from ops_tasks.systems.dagster_going import OPERATION
 from ops_tasks.systems.dagster_worker import ACTIVE, told
 from ops_tasks.systems.worker_main import progress
 
-OPERATION, WORK = "ops/operation", "ops/work"
+WORK = "ops/work"
 NAMESPACE = uuid.UUID("6f70735f-7461-736b-732d-726573756d65")
 POLL, LOOK, SILENT = 0.5, 10.0, 120.0
 CHECKS_PLANNED = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
 MATERIALIZATION_PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 CHECKED = DagsterEventType.ASSET_CHECK_EVALUATION
 
-_ACTIVE = [DagsterRunStatus(status) for status in ACTIVE]
 _open = ExitStack()
 _found: dict[str, Any] = {}
 
@@ -68,7 +68,7 @@ def submit(
     wanted = {key: tags[key] for key in (OPERATION, WORK)}
     there = [told(record) for record in instance.get_run_records(RunsFilter(tags=wanted))]
     for one in there:
-        if one["status"] == "success" or one["status"].upper() in ACTIVE:
+        if one["status"] == "success" or (one["status"].upper() in ACTIVE and not dagster_going.bury(instance, one)):
             if one["status"] == "not_started":  # the process died between making it and queueing it
                 instance.submit_run(one["id"], _workspace(module, root, workspace))
             return one
@@ -102,7 +102,10 @@ def submit(
 
 
 def wait(run: str) -> dict[str, Any]:
-    """Wait until a run has ended, and return it; `StepFailed` when the daemon that should execute it falls silent."""
+    """Wait until a run has ended, and return it; `StepFailed` when the daemon that should execute it falls silent.
+
+    One whose process is gone has ended too, although it says that it goes on: it is written down as failed.
+    """
     instance, looked, before = _instance(), time.monotonic(), ""
     while True:
         found = _run(run)
@@ -113,6 +116,8 @@ def wait(run: str) -> dict[str, Any]:
             progress(f"run {run[:8]} of {found['job']}: {before}")
         if time.monotonic() - looked > LOOK:
             looked = time.monotonic()
+            if dagster_going.bury(instance, found):
+                continue
             heard = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
             if not heard or time.time() - max(heard) > SILENT:
                 raise StepFailed(f"run {run[:8]} is {before}, and the daemon is silent", "look into the daemon's log")
@@ -120,8 +125,11 @@ def wait(run: str) -> dict[str, Any]:
 
 
 def quiet() -> None:
-    """Wait until no run is queued or going on: DuckDB takes one writer, and schedules that catch up fire together."""
-    while active := [told(record) for record in _instance().get_run_records(RunsFilter(statuses=_ACTIVE))]:
+    """Wait until no run is queued or going on: DuckDB takes one writer, and schedules that catch up fire together.
+
+    One that was made and never queued will not begin by itself, so nobody waits for it.
+    """
+    while active := [one for one in dagster_going.unfinished(_instance()) if one["status"] != "not_started"]:
         wait(active[-1]["id"])
 
 
@@ -169,33 +177,33 @@ def evaluations(run: str) -> dict[str, Any]:
 
 
 def gone(runs: list[str]) -> list[str]:
-    """Those of the runs that say they are going on, and whose process is not there any more (on this machine)."""
-    found: list[str] = []
-    for run in runs:
-        told_pids = [entry.message for entry in _instance().all_logs(run) if "(pid: " in entry.message]
-        pids = [_pid(message) for message in told_pids]
-        if pids and not psutil.pid_exists(pids[-1]):
-            found.append(run)
-    return found
+    """Those of the runs that say they are starting or going on, and whose process is not there (on this machine)."""
+    return [run for run in runs if dagster_going.is_gone(_instance(), _run(run))]
+
+
+def going() -> list[dict[str, Any]]:
+    """The runs that go on, each with its `pid` (None while it has named none)."""
+    return dagster_going.going(_instance())
+
+
+def end(operation: str, fired: bool) -> list[str]:
+    """End every run of an operation, queued or going on, and wait until it is gone; see `dagster_going.end`."""
+    return dagster_going.end(_instance(), operation, fired)
+
+
+def others(operation: str, fired: bool) -> list[dict[str, Any]]:
+    """The runs that go on and that `end` would leave alone: somebody else's."""
+    return [one for one in going() if not dagster_going.is_of(one, operation, fired)]
 
 
 def fail(run: str, why: str) -> None:
-    """Write down that a run has failed whose process is gone."""
-    instance = _instance()
-    found = instance.get_run_by_id(run)
-    if found is None:
-        raise StepFailed(f"run {run} is not there any more")
-    instance.report_run_failed(found, why)
+    """Write down that a run has failed whose process is gone, unless it has come to an end since that was seen."""
+    dagster_going.bury(_instance(), _run(run), why)
 
 
 def _events(run: str, kind: DagsterEventType) -> list[Any]:
     entries: list[Any] = list(_instance().all_logs(run, of_type=kind))
     return [entry.dagster_event.event_specific_data for entry in entries]
-
-
-def _pid(message: str) -> int:
-    """Dagster (1.13) says so in words: `Started process for run (pid: 4711).`"""
-    return int(message.rpartition("(pid: ")[2].partition(")")[0])
 
 
 def _name(key: Any) -> str:
