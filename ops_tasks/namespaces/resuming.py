@@ -33,7 +33,7 @@ TASK = "ops.resume"
         "until": "End of what was missed (default: now).",
         "reprocess": "Runs that were there: none (default) leaves them, failed runs failed ones again, completed all.",
         "turn_on": "Schedule to turn on although it seems to be off on purpose; may be given several times.",
-        "keep_off": "Schedule to leave alone; may be given several times.",
+        "keep_off": "Schedule that stays off, and is turned off if it is on; may be given several times.",
     },
 )
 def resume(
@@ -75,7 +75,8 @@ def resume(
     told = Asked(plan, yes, _command(asked), plan_out)
     with Crew(found.root) as crew:
         refuse_unless_free(found, crew=crew)
-        truth = schedules.read(found, crew, since=begin)
+        # The whole lookback window, too: the daemon fires what lies outside of the one that is asked for.
+        truth = schedules.read(found, crew, since=None if begin is None else schedules.reach(found, begin))
         scenario.check(asked, truth)
         seen = [f"{sign.object}: {sign.reason}" for sign in scenario.symptoms(found, crew, truth)]
         for line in seen:

@@ -132,6 +132,16 @@ def fires_by_itself(schedule: Schedule, fires: Sequence[float]) -> bool:
     return fires[-1] > max(schedule.started, schedule.iterated or 0, schedule.last or 0)
 
 
+def comes(work: Work, newest: float | None) -> bool:
+    """Whether the daemon asks for this by itself at its `newest` fire, be it wanted or not.
+
+    What has a run already comes once more, unless the schedule gives its runs keys: no key runs twice.
+    """
+    if work.fires[1] != newest or work.state == "running":
+        return False
+    return work.state == "missing" or work.key is None
+
+
 def _same(one: Request) -> str:
     """Requests with the same of this are one run."""
     return _text([one.job, one.partition, dict(one.config), _own(one.tags)])

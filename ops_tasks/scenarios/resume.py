@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from functools import partial
 
-from ops_tasks.errors import UsageError, nearest
+from ops_tasks.errors import Refused, UsageError, nearest
 from ops_tasks.operation.journal import new_id
 from ops_tasks.operation.plan import Effect, Plan, Refusal, Run, Step, wrote_nothing
 from ops_tasks.scenarios import resume_steps as steps
@@ -85,17 +85,20 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked) -> Facts:
     notes: list[str] = []
     for schedule in (one for one in truth.schedules if (one.on or one.name in on) and one.name not in asked.keep_off):
         owed = _fires(schedule, asked, until)
+        ran = truth.runs.get(schedule.job, ())
         newest = _newest(schedule) if schedule.name not in on else None
         if newest is not None and newest not in owed:
-            owed.append(newest)
-            notes.append(_beyond(schedule, newest))
+            alone = works(schedule, requests(stack, hands, schedule, [newest]), ran)
+            if any(comes(work, newest) for work in alone):
+                owed.append(newest)
+                notes.append(_beyond(schedule, newest))
         told = requests(stack, hands, schedule, owed) if owed else []
-        found = works(schedule, told, truth.runs.get(schedule.job, ()))
+        found = works(schedule, told, ran)
         asked_for = chosen(found, asked.reprocess)
         todo = [work for work in found if work in asked_for or comes(work, newest)]
         for work in todo:
             (fires if comes(work, newest) else fill).append(work)
-        told_already = {run.id for run in truth.runs.get(schedule.job, ()) if schedules.FROM in run.tags}
+        told_already = {run.id for run in ran if schedules.FROM in run.tags}
         made_up = [one for one in found if one not in todo and one.partition is None and one.state == "done"]
         tagged += [one for one in made_up if one.count > 1 and one.run not in told_already]
         notes += [*_skipped(schedule, told), *_left(found, todo)]
@@ -164,16 +167,32 @@ def validate(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
     return made
 
 
-def outside(stack: Stack, found: Facts, run: Run) -> None:
-    """Undo what an operation has done outside the state set: the daemon ends, the schedules are off again."""
+def outside(stack: Stack, found: Facts, run: Run, begun: Collection[str]) -> None:
+    """Undo what an operation has done outside the state set: its runs and the daemon end, the schedules are as before.
+
+    A step that was begun counts: whatever killed it, it may have done its work by then.
+    """
     with Crew(stack.root, log=run.log, held=run.held) as hands:
-        for step in reversed(_living(stack, found, hands)):
-            if step.name in run.results and step.undo is not None:
+        undone = [step for step in _living(stack, found, hands) if step.name in begun and step.undo is not None]
+        for step in reversed(undone):
+            if step.undo is not None:
                 step.undo(run)
-        if any(
-            name in run.results for name in (*(f"on {one}" for one in found.on), *(f"off {one}" for one in found.off))
-        ):
+        if any(name.startswith(("fire ", "fill ")) for name in begun):
+            steps.asleep(stack, hands, run, started=found.daemon != ALIVE)
+        if undone:
             steps.let_go(hands)
+
+
+def refuse_beside(stack: Stack, found: Facts) -> None:
+    """Raise `Refused` while a run goes on that a rollback would not end: somebody else has asked for it."""
+    if not schedules.was_used(schedules.home_of(stack)):
+        return
+    with Crew(stack.root) as hands:
+        fired = found.daemon != ALIVE
+        going = hands.call(steps.hire(stack, hands), "others", operation=found.operation, fired=fired)
+    for run in going:
+        reason = f"run {run['id'][:8]} of {run['job']} is going on, and is none of operation {found.operation}"
+        raise Refused(reason, f"let it end, then invoke ops.rollback {found.operation}")
 
 
 def gap(found: Facts, days: Sequence[date]) -> list[date]:
@@ -297,7 +316,7 @@ def _living(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
         "Tell systemd to start the daemon" if section.unit else "Start the daemon, under a keeper",
         partial(steps.start, stack, hands),
         equivalent=shlex.join(words if section.unit else ["dagster-daemon", "run", *words[4:]]),
-        undo=partial(steps.stop, stack),
+        undo=partial(steps.stop, stack, hands),
     )
     return [*made, start]
 

@@ -17,9 +17,9 @@ class Facts:
     """One resumption. Times are epoch seconds.
 
     `daemon` is what has to be done about it: nothing (alive), start, restart (the processes of `hung` are ended first),
-    or unit (systemd is told). `on` are schedules to turn on; `fires` are runs that the daemon asks for by itself once
-    it lives, `works` those that are filled in, `tagged` runs that came after a gap and are told so. `dead` are runs
-    that say they are going on, without a process.
+    or unit (systemd is told). `on` are schedules to turn on, `off` those to turn off; `fires` are runs that the daemon
+    asks for by itself once it lives, `works` those that are filled in, `tagged` runs that came after a gap and are told
+    so. `dead` are runs that say they are going on, without a process.
     """
 
     operation: str
@@ -29,6 +29,7 @@ class Facts:
     daemon: str
     hung: tuple[int, ...] = ()
     on: tuple[str, ...] = ()
+    off: tuple[str, ...] = ()
     fires: tuple[Work, ...] = ()
     works: tuple[Work, ...] = ()
     tagged: tuple[Work, ...] = ()
@@ -44,7 +45,7 @@ class Facts:
     @property
     def idle(self) -> bool:
         """Whether there is nothing to do."""
-        return self.daemon == ALIVE and not (self.on or self.runs or self.tagged or self.dead)
+        return self.daemon == ALIVE and not (self.on or self.off or self.runs or self.tagged or self.dead)
 
 
 def to_json(found: Facts) -> dict[str, Any]:
@@ -57,6 +58,7 @@ def from_json(value: Mapping[str, Any]) -> Facts:
     told: dict[str, Any] = dict(value)
     told |= {name: tuple(_work(one) for one in value[name]) for name in ("fires", "works", "tagged")}
     told |= {name: tuple(value[name]) for name in ("hung", "on", "dead", "notes")}
+    told["off"] = tuple(value.get("off", ()))  # an older journal has none
     told["refusals"] = tuple(Refusal(**one) for one in value["refusals"])
     return Facts(**told)
 

@@ -6,9 +6,11 @@ import time
 from typing import Any
 
 from ops_tasks.errors import StepFailed
+from ops_tasks.operation.journal import read
 from ops_tasks.operation.plan import Result, Run
 from ops_tasks.scenarios import schedules
 from ops_tasks.scenarios.missed import Work
+from ops_tasks.scenarios.pulse import lives
 from ops_tasks.scenarios.resume_facts import Facts
 from ops_tasks.scenarios.schedules import FROM, OPERATION, TO, clock
 from ops_tasks.scenarios.signs import HOUR, told
@@ -67,10 +69,12 @@ def switch(stack: Stack, name: str, crew: Crew, run: Run, *, on: bool) -> Result
     return {"changed": hands.call(hire(stack, hands), "switch", run.say, **place(stack), schedule=name, on=on)}
 
 
-def switch_off(stack: Stack, name: str, crew: Crew, run: Run) -> None:
-    """Undo `switch`, if it has changed anything."""
-    if run.results.get(f"on {name}", {}).get("changed", True):
-        switch(stack, name, crew, run, on=False)
+def switch_back(stack: Stack, name: str, crew: Crew, run: Run, *, on: bool) -> None:
+    """Undo `switch` (`on` is how it was when this was planned).
+
+    What the step told is no guide: killed after it had switched, it found nothing to change in the retry.
+    """
+    switch(stack, name, crew, run, on=on)
 
 
 def start(stack: Stack, crew: Crew, run: Run) -> Result:
@@ -80,18 +84,20 @@ def start(stack: Stack, crew: Crew, run: Run) -> Result:
     worker = schedules.hire(stack, hands)
     # Two processes that open an unused DAGSTER_HOME at once (1.13) leave a storage that nobody can open.
     hands.call(worker, "beats")
-    began = time.time()
+    began = since = time.time()
     if section.unit:
         daemon.tell_systemd("restart", section.unit)
         pid = None
     else:
         pid = daemon.kept(stack.home)
-        if pid is None:
+        if pid is not None:
+            since -= daemon.FRESH
+        else:
             words = daemon.command(section.module, stack.root)
             pid = daemon.start(stack.home, stack.root, words, schedules.environment(stack))
     while time.time() - began < HEARD_SECONDS:
         beats: dict[str, float | None] = hands.call(worker, "beats")
-        heard = [name for name, beat in beats.items() if beat is not None and beat > began - daemon.FRESH]
+        heard = [name for name, beat in beats.items() if beat is not None and beat > since]
         if len(heard) == len(beats):
             return {"pid": pid, "daemons": sorted(heard), "log": str(daemon.folder_of(stack.home) / daemon.LOG)}
         run.say(f"{len(heard)} of {len(beats)} daemons heard")
@@ -101,17 +107,40 @@ def start(stack: Stack, crew: Crew, run: Run) -> Result:
     raise StepFailed(f"the daemon was not heard within {HEARD_SECONDS:.0f} s: {daemon.tail(stack.home)}", LOG)
 
 
-def stop(stack: Stack, _run: Run) -> None:
-    """Undo `start`."""
+def awake(stack: Stack, crew: Crew, run: Run) -> None:
+    """Look whether the daemon lives, and start it if it does not: it may have died since, or between two attempts."""
+    hands = crew.on(run.log, run.held)
+    if lives(stack, hands, hands.call(schedules.hire(stack, hands), "beats"), run.say):
+        return
+    run.say("the daemon does not live")
+    for process in daemon.processes(schedules.home_of(stack)):
+        if time.time() - process.since > stack.config.watch.daemon_seconds:  # one that began just now is heard soon
+            daemon.end(process.pid)
+    start(stack, crew, run)
+
+
+def stop(stack: Stack, crew: Crew, run: Run) -> None:
+    """Undo `start`: the daemon ends, and every run that it has begun; a keeper that was there before stays."""
     section = schedules.section_of(stack)
     if section.unit:
         daemon.tell_systemd("stop", section.unit)
     else:
-        daemon.stop(stack.home)
+        daemon.stop(stack.home, since=read(stack.home, run.operation).began.timestamp(), family=True)
+    end_runs(stack, crew, run, fired=True)
+
+
+def end_runs(stack: Stack, crew: Crew, run: Run, *, fired: bool) -> None:
+    """End what the operation has queued or begun: it would write to what is put back.
+
+    `fired`: also what schedules have asked for, of the daemon that the operation has started.
+    """
+    hands = crew.on(run.log, run.held)
+    hands.call(hire(stack, hands), "end", run.say, operation=run.operation, fired=fired)
 
 
 def fire(stack: Stack, found: Facts, work: Work, crew: Crew, run: Run) -> Result:
     """Wait until the daemon has fired the newest missed tick, and until its run has ended; run it if it does not."""
+    awake(stack, crew, run)
     hands = crew.on(run.log, run.held)
     worker = hire(stack, hands)
     deadline = time.monotonic() + FIRED_SECONDS
@@ -137,6 +166,7 @@ def fire(stack: Stack, found: Facts, work: Work, crew: Crew, run: Run) -> Result
 
 def fill(stack: Stack, found: Facts, work: Work, crew: Crew, run: Run) -> Result:
     """Queue one run and wait for its end; what an earlier attempt has queued, or finished, is taken instead."""
+    awake(stack, crew, run)
     hands = crew.on(run.log, run.held)
     worker = hire(stack, hands)
     tags = {**work.tags, **_marks(found, work)}

@@ -150,7 +150,7 @@ def read(stack: Stack, hands: Crew, *, since: float | None = None, code: Mapping
     worker = hire(stack, hands)
     declared = dict(code or hands.call(worker, "code", module=section.module, folder=str(stack.root)))
     now = datetime.now(UTC).timestamp()
-    begin = since if since is not None else now - stack.config.watch.lookback / timedelta(seconds=1)
+    begin = since if since is not None else reach(stack, now)
     used = was_used(home)
     told: dict[str, Any] = {"beats": {}, "schedules": {}, "runs": {}, "active": [], "assets": {}}
     if used:
@@ -168,6 +168,11 @@ def read(stack: Stack, hands: Crew, *, since: float | None = None, code: Mapping
         processes=tuple(daemon.processes(home)),
         undeclared=tuple(told.get("undeclared", ())),
     )
+
+
+def reach(stack: Stack, since: float) -> float:
+    """The begin of the lookback window, or `since` if that is earlier."""
+    return min(since, datetime.now(UTC).timestamp() - stack.config.watch.lookback / timedelta(seconds=1))
 
 
 def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any]) -> Schedule:

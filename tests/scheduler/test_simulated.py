@@ -10,20 +10,24 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ops_tasks.scenarios import resume
 from ops_tasks.scenarios.heartbeat import SECOND_LOOK
-from ops_tasks.scenarios.missed import Request, Work, chosen, fires_by_itself, merged, was_on, works
-from ops_tasks.scenarios.resume import recover
-from ops_tasks.scenarios.resume_facts import ALIVE, Facts
+from ops_tasks.scenarios.missed import Request, Work, chosen, comes, fires_by_itself, merged, was_on, works
+from ops_tasks.scenarios.resume import Asked, recover
+from ops_tasks.scenarios.resume_facts import ALIVE, Facts, from_json, to_json
 from ops_tasks.scenarios.schedules import Ran, Schedule, Truth
 from ops_tasks.scenarios.signs import signs
 from ops_tasks.sections import DagsterSection, OpsSection, WatchSection
 from ops_tasks.stack import Stack
+from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.daemon import Process
 from ops_tasks.systems.dagster_worker import expected
 
 DAY = 86400.0
 LATE = (0.0, 1.0, 89.0, 601.0)
 WATCH, DAGSTER = WatchSection(), DagsterSection(module="m")
+CONFIG = {"databases": {"raw": "raw.duckdb"}, "sqlmesh": {"project": "p"}, "dagster": {"module": "m"}}
+STACK = Stack(Path("none/invoke.yaml"), Path("none"), OpsSection.model_validate(CONFIG))
 DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
 SCHEDULES = {
     "nightly": ("0 6 * * *", "UTC"),
@@ -191,8 +195,7 @@ def test_what_two_schedules_ask_alike_is_one_run() -> None:
 def names(found: list[Work]) -> set[str]:
     """The steps of the plan that fills them."""
     facts = Facts("abc123", "kept", FIRES[0], NOW, ALIVE, works=tuple(merged(found)))
-    told = {"databases": {"raw": "raw.duckdb"}, "sqlmesh": {"project": "p"}, "dagster": {"module": "m"}}
-    plan = recover(Stack(Path("none/invoke.yaml"), Path("none"), OpsSection.model_validate(told)), facts)
+    plan = recover(STACK, facts)
     return {step.name for step in plan.steps if step.name.startswith("fill ")}
 
 
@@ -228,6 +231,72 @@ def test_what_is_run_again(ran: list[Ran], state: str, none: int, failed: int, c
 )
 def test_what_the_daemon_fires_by_itself(more: dict[str, object], expected_: bool) -> None:
     assert fires_by_itself(schedule(**more), FIRES) is expected_
+
+
+def planned(monkeypatch: pytest.MonkeyPatch, schedules: tuple[Schedule, ...], asked: Asked, **more: Any) -> Facts:
+    """What `ops.resume` would do about schedules whose fires are about a partition each."""
+
+    def told(_stack: Stack, _hands: object, one: Schedule, fires: list[float]) -> list[Request]:
+        return [Request(fire, one.job, str(FIRES.index(fire)) if one.partitioned else None) for fire in fires]
+
+    monkeypatch.setattr(resume, "requests", told)
+    seen = truth(NOW, schedules, age=NOW, **more)
+    return resume.diagnose(STACK, Crew(Path("none")), seen, asked)
+
+
+@pytest.mark.parametrize(
+    ("asked", "filled"),
+    [
+        (Asked(), ["0", "1", "2"]),
+        (Asked(until=FIRES[2]), ["0", "1", "2"]),
+        (Asked(until=FIRES[1]), ["0", "1"]),
+        (Asked(since=FIRES[1], until=FIRES[1] + 1), ["1"]),
+        (Asked(since=FIRES[-1] + 1), []),
+    ],
+)
+def test_the_newest_fire_comes_by_itself_whatever_window_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch, asked: Asked, filled: list[str]
+) -> None:
+    found = planned(monkeypatch, (schedule(partitioned=True),), asked)
+    assert [work.partition for work in found.fires] == ["3"]
+    assert [work.partition for work in found.works] == filled
+    inside = (asked.since or 0) <= FIRES[-1] <= (asked.until or NOW)
+    assert ["was not asked for" in note for note in found.notes] == ([] if inside else [True])
+
+
+def test_a_window_of_a_job_without_partitions_ends_with_the_newest_fire(monkeypatch: pytest.MonkeyPatch) -> None:
+    found = planned(monkeypatch, (schedule(),), Asked(until=FIRES[1]))
+    assert [(work.fires, work.count) for work in found.fires] == [((FIRES[0], FIRES[-1]), 3)]
+    assert found.works == ()
+
+
+@pytest.mark.parametrize(
+    ("status", "key", "coming"),
+    [
+        ("missing", "3", True),
+        ("done", None, True),
+        ("done", "3", False),
+        ("failed", None, True),
+        ("running", None, False),
+    ],
+)
+def test_what_was_run_by_hand_is_fired_all_the_same(status: str, key: str | None, coming: bool) -> None:
+    work = Work("nightly", "job", "3", {}, {}, key, (FIRES[-1], FIRES[-1]), 1, status)
+    assert comes(work, FIRES[-1]) is coming
+    assert not comes(work, FIRES[-2])
+    assert not comes(work, None)
+
+
+def test_a_schedule_that_is_on_and_to_be_kept_off_is_turned_off_before_the_daemon_starts(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    other = schedule(name="other", job="other")
+    found = planned(monkeypatch, (schedule(), other), Asked(keep_off=("nightly",)))
+    assert (found.off, {work.schedule for work in found.runs}) == (("nightly",), {"other"})
+    steps = [step.name for step in recover(STACK, from_json(to_json(found))).steps]
+    assert steps.index("off nightly") < steps.index("daemon")
+    off = planned(monkeypatch, (schedule(status="stopped"), other), Asked(keep_off=("nightly",)))
+    assert (off.off, off.on) == ((), ())
 
 
 def test_what_was_off_on_purpose() -> None:
