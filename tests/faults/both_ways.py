@@ -16,7 +16,7 @@ from typing import Any
 from sandbox import account
 from tests.conftest import ROOT, Sandbox
 
-PATIENCE = 60.0
+PATIENCE = 150.0
 
 
 def workers(folder: Path) -> list[int]:

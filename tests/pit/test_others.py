@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+
 import pytest
 
 from sandbox import breaks
 from tests.conftest import Sandbox, contents
-from tests.faults.both_ways import kill_when, wait_for_workers
+from tests.faults.both_ways import journal_has, kill_when, wait_for_workers
 from tests.motherduck.clients import well
 from tests.pit.test_incidents import kept, leftovers, now
 from tests.pit.test_plans import OURS, server
@@ -47,6 +49,27 @@ def test_what_is_written_while_the_cut_is_asked_for_stays(remote_sandbox: Sandbo
     assert "every catalog holds what it held" not in seen
     assert "md:databox, md:raw_ebird as somebody else has written it meanwhile" in " ".join(seen.split())
     assert others(remote_sandbox) == set()
+
+
+@pytest.mark.rehearsal
+def test_what_is_written_after_the_cut_is_kept_when_everything_is_put_back(remote_sandbox: Sandbox) -> None:
+    """What the operation itself has brought needs no clone; what somebody has added to it does."""
+    kept(remote_sandbox)
+    breaks.apply("mass-delete", remote_sandbox.folder)
+    before = remote_sandbox.hashes()
+
+    def written() -> bool:
+        if not journal_has(remote_sandbox, "drift"):
+            return False
+        write(remote_sandbox, "raw_usgs")
+        return True
+
+    code, told = kill_when(remote_sandbox, ("ops.restore", "--snapshot=nightly", "--yes"), written, signal.SIGTERM)
+    assert (code, told["status"]) == (4, "put_back")
+    assert remote_sandbox.hashes() == before
+    aside = f"raw_usgs__aside_{told['operation']}"
+    assert others(remote_sandbox) == {aside}
+    assert holds(remote_sandbox, aside)
 
 
 @pytest.mark.rehearsal
