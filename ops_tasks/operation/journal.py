@@ -66,6 +66,21 @@ class Record:
         return {event.step: event.data for event in self.events if event.event == "done" and event.step}
 
     @property
+    def begun(self) -> frozenset[str]:
+        """The steps that were begun, done or not: each may have done what it does."""
+        return frozenset(event.step for event in self.events if event.event == "started" and event.step)
+
+    @property
+    def began(self) -> datetime:
+        """When the operation began."""
+        return datetime.fromisoformat(self.events[0].at)
+
+    @property
+    def ended(self) -> datetime:
+        """When its last word was written."""
+        return datetime.fromisoformat(self.events[-1].at)
+
+    @property
     def last_step(self) -> str | None:
         """The step that was begun last."""
         steps = [event.step for event in self.events if event.event == "started"]

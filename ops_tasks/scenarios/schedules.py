@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ops_tasks.errors import UsageError
+from ops_tasks.scenarios.undone import is_undone, spans
 from ops_tasks.sections import DagsterSection
 from ops_tasks.stack import Stack
 from ops_tasks.systems import daemon
@@ -77,7 +78,10 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Truth:
-    """Everything at one moment. `beats`: daemon -> its last heartbeat; `assets`: asset -> SLA hours and last time."""
+    """Everything at one moment. `beats`: daemon -> its last heartbeat; `assets`: asset -> SLA hours and last time.
+
+    `runs` are those whose work is still there: not those that a rollback has undone.
+    """
 
     now: float
     since: float
@@ -155,13 +159,18 @@ def read(stack: Stack, hands: Crew, *, since: float | None = None, code: Mapping
     told: dict[str, Any] = {"beats": {}, "schedules": {}, "runs": {}, "active": [], "assets": {}}
     if used:
         told = hands.call(worker, "storage", declared=declared, since=begin, until=now)
-    runs = {job: tuple(Ran(**one) for one in found) for job, found in told["runs"].items()}
+    every = {job: tuple(Ran(**one) for one in found) for job, found in told["runs"].items()}
+    rolled_back = spans(stack.home)
+    undone = {run.id for found in every.values() for run in found if is_undone(run, rolled_back)}
+    runs = {job: tuple(run for run in found if run.id not in undone) for job, found in every.items()}
     return Truth(
         now=now,
         since=begin,
         used=used,
         beats=told["beats"],
-        schedules=tuple(_schedule(one, told["schedules"].get(one["name"], {})) for one in declared["schedules"]),
+        schedules=tuple(
+            _schedule(one, told["schedules"].get(one["name"], {}), undone) for one in declared["schedules"]
+        ),
         runs=runs,
         active=tuple(Ran(**one) for one in told["active"]),
         assets={name: (hours, told["assets"].get(name)) for name, hours in declared["assets"].items()},
@@ -175,7 +184,8 @@ def reach(stack: Stack, since: float) -> float:
     return min(since, datetime.now(UTC).timestamp() - stack.config.watch.lookback / timedelta(seconds=1))
 
 
-def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any]) -> Schedule:
+def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any], undone: set[str]) -> Schedule:
+    """A tick counts for nothing when all that it asked for was rolled back."""
     ticks = state.get("ticks", [])
     return Schedule(
         name=declared["name"],
@@ -189,8 +199,8 @@ def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any]) -> Schedule
         first=state.get("first"),
         last=state.get("last"),
         expected=tuple(state.get("expected", ())),
-        ticks={float(at): status for at, status, _ in ticks},
-        error=next((error for _, status, error in reversed(ticks) if status == "failure"), "")
+        ticks={float(at): status for at, status, _, ids in ticks if not ids or not undone.issuperset(ids)},
+        error=next((error for _, status, error, _ in reversed(ticks) if status == "failure"), "")
         if ticks and ticks[-1][1] == "failure"
         else "",
     )

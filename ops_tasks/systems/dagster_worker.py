@@ -79,8 +79,8 @@ def storage(declared: Code, since: float, until: float) -> dict[str, Any]:
     """What the storage has: `beats`, `schedules` (name -> state), `runs` and `assets`; times are epoch seconds.
 
     A schedule's state: `status` (running, stopped or declared), `started` (since when it is on), `iterated` (how far
-    the daemon has looked), `ticks` ([time, status, error]) from `since` on, `first` (its first tick ever), `expected`
-    (every fire between `since` and `until` by cron and zone).
+    the daemon has looked), `ticks` ([time, status, error, runs]) from `since` on, `first` (its first tick ever),
+    `expected` (every fire between `since` and `until` by cron and zone).
     """
     instance = _instance()
     states = {state.instigator_name: state for state in instance.all_instigator_state() if _is_schedule(state)}
@@ -195,6 +195,7 @@ def _state(instance: DagsterInstance, state: Any, since: float) -> dict[str, Any
                 tick.timestamp,
                 tick.status.value.lower(),
                 tick.error.message.strip().splitlines()[-1] if tick.error else "",
+                list(tick.run_ids or ()),
             ]
             for tick in sorted(ticks, key=lambda tick: tick.timestamp)
             if tick.timestamp >= since
