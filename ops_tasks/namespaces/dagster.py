@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from invoke.collection import Collection
 from invoke.context import Context
@@ -98,6 +98,8 @@ def start(_context: Context, plan: bool = False, yes: bool = False, stack: str =
 def stop(_context: Context, plan: bool = False, yes: bool = False, stack: str = "", *, terminal: Terminal) -> Document:
     """End the daemon that ops.resume or dagster.start has started, with its keeper; or tell systemd (ops.dagster.unit).
 
+    A run that is going on is not ended: it is named, and writes on until it is done.
+
     Example: invoke dagster.stop
     """
     from ops_tasks.scenarios import schedules
@@ -121,7 +123,23 @@ def stop(_context: Context, plan: bool = False, yes: bool = False, stack: str = 
     else:
         daemon.stop(found.home)
     terminal.show(f"[green]✓[/green] {escape(str(what))} is ended")
-    return Document("dagster.stop", "ok", more={"stopped": True})
+    going = _going(found)
+    for run in going:
+        process = f", process {run['pid']}" if run["pid"] else ""
+        terminal.show(f"[yellow]![/yellow] run {run['id'][:8]} of {escape(run['job'])} goes on{process}")
+    return Document("dagster.stop", "ok", more={"stopped": True, "going_on": going})
+
+
+def _going(found: Stack) -> list[dict[str, Any]]:
+    """The runs that go on without the daemon: id, job and process."""
+    from ops_tasks.scenarios import resume_steps, schedules
+    from ops_tasks.systems.crew import Crew
+
+    if not schedules.was_used(schedules.home_of(found)):
+        return []
+    with Crew(found.root) as hands:
+        runs = hands.call(resume_steps.hire(found, hands), "going")
+    return [{key: run[key] for key in ("id", "job", "pid")} for run in runs]
 
 
 ns = Collection("dagster", dev, start, stop)

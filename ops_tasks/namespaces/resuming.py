@@ -81,7 +81,7 @@ def resume(
         seen = [f"{sign.object}: {sign.reason}" for sign in scenario.symptoms(found, crew, truth)]
         for line in seen:
             terminal.show(f"[red]✗[/red] {escape(line)}")
-        facts = scenario.diagnose(found, crew, truth, asked)
+        facts = scenario.diagnose(found, crew, truth, asked, terminal.show)
         made = scenario.recover(found, facts, crew)
         more: dict[str, Any] = {"plan": asdict(facts)}
         if facts.idle:

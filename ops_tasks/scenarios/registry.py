@@ -48,4 +48,12 @@ def undo_outside(stack: Stack, record: Record, run: Run) -> None:
     from ops_tasks.scenarios import resume, resume_facts
 
     if record.planned.get("task") == resume.TASK:
-        resume.outside(stack, resume_facts.from_json(record.planned["arguments"]), run)
+        resume.outside(stack, resume_facts.from_json(record.planned["arguments"]), run, record.begun)
+
+
+def refuse_beside(stack: Stack, record: Record) -> None:
+    """Raise `Refused` for a rollback while somebody else's work, which it would not end, writes to the databases."""
+    from ops_tasks.scenarios import resume, resume_facts
+
+    if record.planned.get("task") == resume.TASK:
+        resume.refuse_beside(stack, resume_facts.from_json(record.planned["arguments"]))

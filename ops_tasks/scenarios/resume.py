@@ -28,6 +28,7 @@ from ops_tasks.scenarios.missed import (
     was_on,
     works,
 )
+from ops_tasks.scenarios.pulse import Say, lives
 from ops_tasks.scenarios.resume_facts import ALIVE, RESTART, START, UNIT, Facts, to_json
 from ops_tasks.scenarios.routine import no_findings, put_back, take, well
 from ops_tasks.scenarios.schedules import Schedule, Truth, clock
@@ -71,12 +72,12 @@ def check(asked: Asked, truth: Truth) -> None:
         raise UsageError(f"--until: {clock(asked.until)} is still to come", "leave it out: it is now")
 
 
-def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked) -> Facts:
+def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked, say: Say = str) -> Facts:
     """Work out what was missed, per schedule, job and partition, and what is to be done about it; reads only."""
     check(asked, truth)
     until = asked.until or truth.now
     section = schedules.section_of(stack)
-    alive = truth.alive(stack.config.watch.daemon_seconds)
+    alive = lives(stack, hands, truth.beats, say)
     on = tuple(one.name for one in truth.schedules if not one.on and _turned_on(one, truth, asked, section.off))
     off = tuple(one.name for one in truth.schedules if one.on and one.name in asked.keep_off)
     fires: list[Work] = []
@@ -173,13 +174,12 @@ def outside(stack: Stack, found: Facts, run: Run, begun: Collection[str]) -> Non
     A step that was begun counts: whatever killed it, it may have done its work by then.
     """
     with Crew(stack.root, log=run.log, held=run.held) as hands:
-        undone = [step for step in _living(stack, found, hands) if step.name in begun and step.undo is not None]
-        for step in reversed(undone):
-            if step.undo is not None:
+        if found.daemon == ALIVE and any(name.startswith(("fire ", "fill ")) for name in begun):
+            steps.stop(stack, hands, run, started=False)
+        for step in reversed(_living(stack, found, hands)):
+            if step.name in begun and step.undo is not None:
                 step.undo(run)
-        if any(name.startswith(("fire ", "fill ")) for name in begun):
-            steps.asleep(stack, hands, run, started=found.daemon != ALIVE)
-        if undone:
+        if any(name.startswith(("on ", "off ")) for name in begun):
             steps.let_go(hands)
 
 

@@ -119,23 +119,20 @@ def awake(stack: Stack, crew: Crew, run: Run) -> None:
     start(stack, crew, run)
 
 
-def stop(stack: Stack, crew: Crew, run: Run) -> None:
-    """Undo `start`: the daemon ends, and every run that it has begun; a keeper that was there before stays."""
-    section = schedules.section_of(stack)
-    if section.unit:
-        daemon.tell_systemd("stop", section.unit)
-    else:
-        daemon.stop(stack.home, since=read(stack.home, run.operation).began.timestamp(), family=True)
-    end_runs(stack, crew, run, fired=True)
+def stop(stack: Stack, crew: Crew, run: Run, *, started: bool = True) -> None:
+    """Undo `start`: the daemon ends, and every run of the operation, which would write to what is put back.
 
-
-def end_runs(stack: Stack, crew: Crew, run: Run, *, fired: bool) -> None:
-    """End what the operation has queued or begun: it would write to what is put back.
-
-    `fired`: also what schedules have asked for, of the daemon that the operation has started.
+    `started`: a step has started the daemon, so that what schedules have asked for is the operation's as well. One that
+    was there before it stays (then `awake` may have started another since).
     """
+    section = schedules.section_of(stack)
+    if not section.unit:
+        since = read(stack.home, run.operation).began.timestamp()
+        started = daemon.stop(stack.home, since=since, family=True) or started
+    elif started:
+        daemon.tell_systemd("stop", section.unit)
     hands = crew.on(run.log, run.held)
-    hands.call(hire(stack, hands), "end", run.say, operation=run.operation, fired=fired)
+    hands.call(hire(stack, hands), "end", run.say, operation=run.operation, fired=started)
 
 
 def fire(stack: Stack, found: Facts, work: Work, crew: Crew, run: Run) -> Result:

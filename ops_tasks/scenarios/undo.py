@@ -12,7 +12,7 @@ from ops_tasks.errors import Refused, StepFailed, Stopped
 from ops_tasks.operation.journal import Journal, Record, new_id
 from ops_tasks.operation.plan import Run
 from ops_tasks.operation.runner import deaf
-from ops_tasks.scenarios.registry import undo_outside
+from ops_tasks.scenarios.registry import refuse_beside, undo_outside
 from ops_tasks.stack import Stack
 from ops_tasks.systems import backends, snapshots
 from ops_tasks.systems.secrets import redact
@@ -43,6 +43,7 @@ def plan_undo(stack: Stack, record: Record) -> Undo:
         raise Refused(f"{record.operation} is a note, no operation of its own", "snapshot.list shows what there is")
     if record.status in ("put_back", "rolled_back", "refused"):
         raise Refused(f"operation {record.operation} changed nothing that is still there ({record.status})", "")
+    refuse_beside(stack, record)
     name: str = record.planned["arguments"]["snapshot"]
     quarantine = stack.home / "quarantine" / record.operation
     title = str(record.planned["title"])

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.systems.dagster_processes import finish
 from ops_tasks.systems.worker import QUIET
 
 if TYPE_CHECKING:
@@ -26,17 +27,22 @@ USER = "user:"
 ENDING = 20.0
 POLL = 0.1
 FRESH = 45.0
+SLACK = 2.0  # a process's beginning is told to the hundredth, and reckoned from when the machine began
 _started: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True)
 class Process:
-    """A process that serves a DAGSTER_HOME; `kept` when a keeper of ours looks after it, `stopped` by a signal."""
+    """A process that serves a DAGSTER_HOME; `kept` when a keeper of ours looks after it, `stopped` by a signal.
+
+    `since` is when it began (epoch seconds).
+    """
 
     pid: int
     command: str
     kept: bool
     stopped: bool
+    since: float = 0.0
 
 
 def folder_of(home: Path) -> Path:
@@ -58,7 +64,7 @@ def processes(dagster_home: Path) -> list[Process]:
             if where and Path(where).resolve() == dagster_home:
                 kept = any("daemon_keeper" in word for parent in process.parents() for word in _words(parent))
                 stopped = process.info["status"] == psutil.STATUS_STOPPED
-                found.append(Process(process.info["pid"], " ".join(words), kept, stopped))
+                found.append(Process(process.info["pid"], " ".join(words), kept, stopped, process.create_time()))
     return found
 
 
@@ -142,14 +148,47 @@ def keeps(process: psutil.Process, folder: Path) -> bool:
     return [Path(process.cwd(), word).resolve() for word in place] == [folder.resolve()]
 
 
-def stop(home: Path) -> bool:
-    """End the keeper and with it the daemon; whether there was one."""
-    pid = kept(home)
-    if pid is None:
-        return False
-    end(pid)
-    (folder_of(home) / PID).unlink(missing_ok=True)
-    return True
+def stop(home: Path, *, since: float | None = None, family: bool = False) -> bool:
+    """End the keeper and with it the daemon; whether there was one.
+
+    `since`: only one that began then or later (epoch seconds). `family`: whatever came of it ends as well, the code
+    servers with the runs that they execute; otherwise those end when they have done what they do.
+    """
+    ended = False
+    for keeper in keepers(home):
+        if since is not None and keeper.create_time() < since - SLACK:
+            continue
+        members = _session(keeper.pid) if family else []
+        end(keeper.pid)
+        finish(members)
+        ended = True
+    if ended:
+        (folder_of(home) / PID).unlink(missing_ok=True)
+    return ended
+
+
+def keepers(home: Path) -> list[psutil.Process]:
+    """Every keeper of this stack, also one that has not come to writing its pid file."""
+    import psutil
+
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.status() != psutil.STATUS_ZOMBIE and keeps(process, folder_of(home)):
+                found.append(process)
+    return found
+
+
+def _session(leader: int) -> list[psutil.Process]:
+    """Whatever a keeper has started, and so on, also those whose parents have died: it leads a session of its own."""
+    import psutil
+
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(OSError):
+            if process.pid != leader and os.getsid(process.pid) == leader:
+                found.append(process)
+    return found
 
 
 def end(pid: int) -> None:

@@ -7,10 +7,12 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from ops_tasks.errors import StepFailed
+
+if TYPE_CHECKING:
+    import psutil
 
 # Dagster (1.13) tells of a run's process in words only; a step's process has others.
 WORDS = (
@@ -46,6 +48,8 @@ def living(told: Told, made: float, home: Path) -> psutil.Process | None:
     It did not come after it was named, and it works for this DAGSTER_HOME; of another account's process that cannot be
     read, so there it must not be older than the run. `SLACK` is for clocks that are set while it runs.
     """
+    import psutil
+
     try:
         process = psutil.Process(told.pid)
         created = process.create_time()
@@ -62,6 +66,8 @@ def living(told: Told, made: float, home: Path) -> psutil.Process | None:
 
 def end(process: psutil.Process) -> None:
     """End a run's process and everything it has started, politely first, and wait until all of them are gone."""
+    import psutil
+
     family = [process]
     with suppress(psutil.NoSuchProcess):
         family += process.children(recursive=True)
@@ -72,6 +78,8 @@ def end(process: psutil.Process) -> None:
 
 def finish(processes: Iterable[psutil.Process]) -> None:
     """Kill processes, and wait until they are gone; `StepFailed` names one that is not."""
+    import psutil
+
     there = list(processes)
     for one in there:
         with suppress(psutil.NoSuchProcess):
@@ -84,6 +92,8 @@ def finish(processes: Iterable[psutil.Process]) -> None:
 
 
 def _there(process: psutil.Process) -> bool:
+    import psutil
+
     try:
         return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

@@ -15,8 +15,8 @@ from dagster._core.workspace.context import WorkspaceProcessContext
 from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarget
 
 from ops_tasks.errors import StepFailed
-from ops_tasks.systems import dagster_going
-from ops_tasks.systems.dagster_going import OPERATION
+from ops_tasks.systems import dagster_going_worker as going_on
+from ops_tasks.systems.dagster_going_worker import OPERATION
 from ops_tasks.systems.dagster_worker import ACTIVE, told
 from ops_tasks.systems.worker_main import progress
 
@@ -68,7 +68,7 @@ def submit(
     wanted = {key: tags[key] for key in (OPERATION, WORK)}
     there = [told(record) for record in instance.get_run_records(RunsFilter(tags=wanted))]
     for one in there:
-        if one["status"] == "success" or (one["status"].upper() in ACTIVE and not dagster_going.bury(instance, one)):
+        if one["status"] == "success" or (one["status"].upper() in ACTIVE and not going_on.bury(instance, one)):
             if one["status"] == "not_started":  # the process died between making it and queueing it
                 instance.submit_run(one["id"], _workspace(module, root, workspace))
             return one
@@ -116,7 +116,7 @@ def wait(run: str) -> dict[str, Any]:
             progress(f"run {run[:8]} of {found['job']}: {before}")
         if time.monotonic() - looked > LOOK:
             looked = time.monotonic()
-            if dagster_going.bury(instance, found):
+            if going_on.bury(instance, found):
                 continue
             heard = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
             if not heard or time.time() - max(heard) > SILENT:
@@ -129,7 +129,7 @@ def quiet() -> None:
 
     One that was made and never queued will not begin by itself, so nobody waits for it.
     """
-    while active := [one for one in dagster_going.unfinished(_instance()) if one["status"] != "not_started"]:
+    while active := [one for one in going_on.unfinished(_instance()) if one["status"] != "not_started"]:
         wait(active[-1]["id"])
 
 
@@ -178,27 +178,27 @@ def evaluations(run: str) -> dict[str, Any]:
 
 def gone(runs: list[str]) -> list[str]:
     """Those of the runs that say they are starting or going on, and whose process is not there (on this machine)."""
-    return [run for run in runs if dagster_going.is_gone(_instance(), _run(run))]
+    return [run for run in runs if going_on.is_gone(_instance(), _run(run))]
 
 
 def going() -> list[dict[str, Any]]:
     """The runs that go on, each with its `pid` (None while it has named none)."""
-    return dagster_going.going(_instance())
+    return going_on.going(_instance())
 
 
 def end(operation: str, fired: bool) -> list[str]:
-    """End every run of an operation, queued or going on, and wait until it is gone; see `dagster_going.end`."""
-    return dagster_going.end(_instance(), operation, fired)
+    """End every run of an operation, queued or going on, and wait until it is gone; see `dagster_going_worker.end`."""
+    return going_on.end(_instance(), operation, fired)
 
 
 def others(operation: str, fired: bool) -> list[dict[str, Any]]:
     """The runs that go on and that `end` would leave alone: somebody else's."""
-    return [one for one in going() if not dagster_going.is_of(one, operation, fired)]
+    return [one for one in going() if not going_on.is_of(one, operation, fired)]
 
 
 def fail(run: str, why: str) -> None:
     """Write down that a run has failed whose process is gone, unless it has come to an end since that was seen."""
-    dagster_going.bury(_instance(), _run(run), why)
+    going_on.bury(_instance(), _run(run), why)
 
 
 def _events(run: str, kind: DagsterEventType) -> list[Any]:

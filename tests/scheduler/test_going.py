@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -174,7 +175,7 @@ def test_the_end_of_an_operation_s_runs_is_the_end_of_their_processes(
     assert status(instance, other) == "STARTED"
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
     assert not psutil.pid_exists(parent.pid)
-    assert not psutil.pid_exists(stubborn.pid)
+    assert stubborn.wait(20) == -signal.SIGKILL
     assert bystander.poll() is None
     last = instance.get_run_by_id(mine[-1].run_id)
     assert last is not None
