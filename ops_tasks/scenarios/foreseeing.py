@@ -110,13 +110,13 @@ def _computed(
 ) -> dict[str, dict[str, int]]:
     """View -> day -> rows of what the state says was computed since: it will be taken out of the state."""
     try:
-        ahead: dict[str, dict[str, str]] = hands.call(
+        told = hands.call(
             CHECKS, "sqlmesh_rewind:rewind", say, **project(stack), until=marts_at(stack, past).isoformat(), write=False
         )
         hands.call(CHECKS, "sqlmesh_mend:let_go")
     except OpsError:  # a state that is lost or broken tells nothing
         return {}
-    since = ahead.get(stack.config.sqlmesh.environment, {})
+    since: dict[str, str] = told["ahead"].get(stack.config.sqlmesh.environment, {})
     found: dict[str, dict[str, int]] = {}
     for name, model in models.items():
         if name not in since or model["physical"][0] not in present:
@@ -124,8 +124,8 @@ def _computed(
         catalog, schema, table = model["physical"]
         asked = {"name": name, "catalog": catalog, "schema": schema, "table": table}
         asked |= {"date_column": model["time_column"], "parents": [], "exclude": [], "recomputed": False}
-        told = hands.call("duck", "rows_per_day", databases=dict(present), tables=[asked], since=since[name][:10])
-        found[name] = told.get(name, {})
+        rows = hands.call("duck", "rows_per_day", databases=dict(present), tables=[asked], since=since[name][:10])
+        found[name] = rows.get(name, {})
     return found
 
 

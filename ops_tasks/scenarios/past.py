@@ -215,6 +215,6 @@ def _rewind(stack: Stack, found: Facts, past: Past, crew: Crew, run: Run) -> Res
     retired = hands.call("files", "retire", root=str(stack.root), folder=kept, paths=folders)
     hands.warm(CHECKS, cwd=stack.sqlmesh_folder)
     until = apart.marts_at(stack, past).isoformat()
-    ahead = hands.call(CHECKS, "sqlmesh_rewind:rewind", run.say, **project(stack), until=until)
+    told = hands.call(CHECKS, "sqlmesh_rewind:rewind", run.say, **project(stack), until=until)
     hands.call(CHECKS, "sqlmesh_mend:let_go")
-    return {"ahead": ahead, "retired": retired}
+    return {**told, "retired": retired}

@@ -128,9 +128,9 @@ def mend(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
         stale=stale(stack, found, models, seeded),
         emptied=found.fresh_state,
     )
-    done = hands.call(
-        CHECKS, "sqlmesh_mend:mend", run.say, **project(stack), days=days, seeds=seeds, now=fixed_now(stack)
-    )
+    # of a moment without a state: no day that its raw data does not have yet, the next run computes those
+    now = run.results.get("rewind", {}).get("claimed") or fixed_now(stack)
+    done = hands.call(CHECKS, "sqlmesh_mend:mend", run.say, **project(stack), days=days, seeds=seeds, now=now)
     hands.call(CHECKS, "sqlmesh_mend:let_go")
     models = _survey(stack, hands, run, {})
     if left := mending.disagreements(models):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypedDict
 
 from sqlglot import exp
 from sqlmesh import Context
@@ -19,15 +19,22 @@ from ops_tasks.systems.worker_main import progress
 Version = tuple[str, str]
 
 
-def rewind(project: str, gateway: str | None, until: str, write: bool = True) -> dict[str, dict[str, str]]:
+class Rewound(TypedDict):
+    """`ahead`: environment -> short name -> first instant that is to be computed again; `claimed`: how far the state
+    reaches now, which is as far as the raw data of that time can be asked for."""
+
+    ahead: dict[str, dict[str, str]]
+    claimed: str | None
+
+
+def rewind(project: str, gateway: str | None, until: str, write: bool = True) -> Rewound:
     """Make the state claim what it claimed at an instant (ISO), no more and no less; without `write` only say how.
 
-    Returns environment -> short name -> first instant that is to be computed again. Every interval is written down with
-    the time at which that was done; a compaction (`sqlmesh janitor`) forgets these times, and then everything from the
-    last interval that had ended by then is taken out.
+    Every interval is written down with the time at which that was done; a compaction (`sqlmesh janitor`) forgets these
+    times, and then everything from the last interval that had ended by then is taken out.
     """
     context = context_of(project, gateway, read_only=not write)
-    then, ahead = to_timestamp(until), dict[str, dict[str, str]]()
+    then, ahead, last = to_timestamp(until), dict[str, dict[str, str]](), list[int]()
     claimed, compacted, since = _claimed(context, then)
     state: Any = context.state_sync
     for summary in context.state_reader.get_environments_summary():
@@ -41,6 +48,7 @@ def rewind(project: str, gateway: str | None, until: str, write: bool = True) ->
                 start = min(since.get(key, then), then - then % unit - unit)
                 had = _minus(snapshot.intervals, [(start, max(start, snapshot.intervals[-1][1]))])
             newer = _minus(snapshot.intervals, had)
+            last += [end for _, end in had]
             if newer:
                 if write:
                     progress(f"{summary.name}: taking {short(snapshot.name)} back to {until}")
@@ -48,7 +56,7 @@ def rewind(project: str, gateway: str | None, until: str, write: bool = True) ->
                 ahead[summary.name][short(snapshot.name)] = _iso(newer[0][0])
             for start, end in [] if key in compacted or not write else _minus(had, snapshot.intervals):
                 state.add_interval(snapshot, start, end)
-    return ahead
+    return Rewound(ahead=ahead, claimed=_iso(max(last)) if last else None)
 
 
 def _claimed(context: Context, then: int) -> tuple[dict[Version, Intervals], set[Version], dict[Version, int]]:

@@ -16,7 +16,7 @@ from tests.pit.test_incidents import kept, leftovers, now, remembered
 from tests.pit.test_plans import OURS, server
 
 RAW = "raw_ebird.main.observations"
-LAG = timedelta(seconds=25)
+LAG = timedelta(seconds=60)
 
 
 def rows(sandbox: Sandbox, day: date) -> tuple[int, int]:
@@ -28,14 +28,14 @@ def rows(sandbox: Sandbox, day: date) -> tuple[int, int]:
 
 
 def lag(sandbox: Sandbox, database: str) -> None:
-    """MotherDuck takes its newest snapshot of a database later than it was written to, as the service does."""
+    """MotherDuck takes its snapshot of what was written to a database a minute later, as the service does."""
     there = server(sandbox)
     there.capture_all()
     with there.locked() as catalog:
         found = catalog.database(database)
         assert found is not None
         last = catalog.of(found.uuid)[-1]
-        catalog.change(replace(last, created=(datetime.fromisoformat(last.created) + LAG).isoformat()))
+        catalog.change(replace(last, created=(catalog.now() + LAG).isoformat()))
 
 
 @pytest.mark.rehearsal
