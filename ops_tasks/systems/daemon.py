@@ -158,9 +158,12 @@ def stop(home: Path, *, since: float | None = None, family: bool = False) -> boo
     for keeper in keepers(home):
         if since is not None and keeper.create_time() < since - SLACK:
             continue
-        members = _session(keeper.pid) if family else []
+        before = _family(keeper) if family else []
+        sessions = {keeper.pid} | {session for one in before if (session := _session(one.pid)) is not None}
         end(keeper.pid)
-        finish(members)
+        finish(before)
+        while family and (left := _of(sessions - {os.getsid(0)})):  # begun while the others ended
+            finish(left)
         ended = True
     if ended:
         (folder_of(home) / PID).unlink(missing_ok=True)
@@ -179,14 +182,30 @@ def keepers(home: Path) -> list[psutil.Process]:
     return found
 
 
-def _session(leader: int) -> list[psutil.Process]:
+def _family(keeper: psutil.Process) -> list[psutil.Process]:
     """Whatever a keeper has started, and so on, also those whose parents have died: it leads a session of its own."""
+    import psutil
+
+    with suppress(psutil.NoSuchProcess):
+        return list({*keeper.children(recursive=True), *_of({keeper.pid})} - {keeper})
+    return []
+
+
+def _session(pid: int) -> int | None:
+    try:
+        return os.getsid(pid)
+    except OSError:
+        return None
+
+
+def _of(sessions: set[int]) -> list[psutil.Process]:
+    """Every process of these sessions that lives."""
     import psutil
 
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
-        with suppress(OSError):
-            if process.pid != leader and os.getsid(process.pid) == leader:
+        with suppress(psutil.NoSuchProcess):
+            if _session(process.pid) in sessions and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(process)
     return found
 

@@ -68,11 +68,15 @@ def end(process: psutil.Process) -> None:
     """End a run's process and everything it has started, politely first, and wait until all of them are gone."""
     import psutil
 
-    family = [process]
+    family, deadline = {process}, time.monotonic() + GRACE
     with suppress(psutil.NoSuchProcess):
-        family += process.children(recursive=True)
+        family |= set(process.children(recursive=True))
         process.terminate()
-    psutil.wait_procs([process], GRACE)
+        while _there(process) and time.monotonic() < deadline:
+            family |= set(process.children(recursive=True))  # it may begin something yet
+            time.sleep(POLL)
+        process.suspend()
+        family |= set(process.children(recursive=True))
     finish(family)
 
 

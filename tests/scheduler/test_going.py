@@ -174,7 +174,7 @@ def test_the_end_of_an_operation_s_runs_is_the_end_of_their_processes(
     assert [status(instance, run) for run in mine] == ["CANCELED"] * len(mine)
     assert status(instance, other) == "STARTED"
     assert not psutil.pid_exists(child) or psutil.Process(child).status() == psutil.STATUS_ZOMBIE
-    assert not psutil.pid_exists(parent.pid)
+    assert parent.wait(20) == -signal.SIGTERM
     assert stubborn.wait(20) == -signal.SIGKILL
     assert bystander.poll() is None
     last = instance.get_run_by_id(mine[-1].run_id)
