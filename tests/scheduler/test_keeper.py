@@ -22,6 +22,10 @@ from ops_tasks.stack import Stack
 from ops_tasks.systems import daemon
 
 LIVES = "import os, time; open('pids', 'a').write(f'{os.getpid()}\\n'); time.sleep(600)"
+PARENT = f"""
+import subprocess, sys
+subprocess.Popen([sys.executable, "-c", {LIVES!r}], stdin=subprocess.DEVNULL).wait()
+"""
 DIES = "open('deaths', 'a').write('x'); raise SystemExit(3)"
 
 
@@ -61,6 +65,21 @@ def test_what_has_died_is_started_again_and_ends_with_its_keeper(tmp_path: Path)
     until(lambda: not alive(pids(tmp_path)[1]))
     assert daemon.kept(tmp_path / ".ops") is None
     assert not daemon.stop(tmp_path / ".ops")
+
+
+def test_one_that_was_there_before_stays_and_one_that_came_since_ends_with_its_family(
+    tmp_path: Path,
+) -> None:
+    home, began = tmp_path / ".ops", time.time()
+    keeper = daemon.start(home, tmp_path, [sys.executable, "-c", PARENT], {})
+    until(lambda: pids(tmp_path))
+    assert not daemon.stop(home, since=time.time() + 60, family=True)
+    (daemon.folder_of(home) / daemon.PID).unlink()
+    assert [process.pid for process in daemon.keepers(home)] == [keeper]
+    assert alive(pids(tmp_path)[0])
+    assert daemon.stop(home, since=began, family=True)
+    assert not alive(pids(tmp_path)[0])
+    assert daemon.keepers(home) == []
 
 
 def test_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
