@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -12,13 +13,44 @@ import pytest
 
 from ops_tasks.stack import find
 from ops_tasks.systems import daemon
-from sandbox import breaks, scheduler, stacks
+from sandbox import breaks, run, scheduler, stacks
 from sandbox.api import state as states
 from sandbox.api.server import serve
 from tests.conftest import Sandbox
 from tests.scheduler.conftest import DAYS, Outage
 from tests.watch.receiver import listening
 
+DATED = """
+
+@dg.op(config_schema={"day": str})
+def note(context):
+    context.log.info(context.op_config["day"])
+
+
+@dg.job
+def dated():
+    note()
+
+
+def _dated(context):
+    day = f"{context.scheduled_execution_time:%Y-%m-%d}"
+    return dg.RunRequest(run_config={"ops": {"note": {"config": {"day": day}}}})
+
+
+for name, cron in (("dated_schedule", "0 4 * * *"), ("dated_twin", "30 4 * * *")):
+    on = dg.DefaultScheduleStatus.RUNNING
+    schedules.append(
+        dg.ScheduleDefinition(name=name, job=dated, cron_schedule=cron, execution_fn=_dated, default_status=on)
+    )
+"""
+CONFIGURED = """
+import json
+from dagster import DagsterInstance, RunsFilter
+with DagsterInstance.get() as instance:
+    on = [state.instigator_name for state in instance.all_instigator_state() if state.is_running]
+    runs = instance.get_runs(RunsFilter(job_name="dated"))
+    print(json.dumps([on, sorted(run.run_config["ops"]["note"]["config"]["day"] for run in runs if run.is_success)]))
+"""
 MODULE = "    module: databox.definitions\n"
 pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(480)]
 
@@ -170,6 +202,40 @@ def test_what_was_off_while_others_ticked_stays_off(outage: Outage) -> None:
     resumed = outage.invoke("ops.resume", "--yes")
     assert resumed.code == 0, resumed.err
     assert outage.made("ebird_daily") == []
+
+
+def test_every_configuration_runs_once_and_nothing_is_fired_that_the_plan_has_not(outage: Outage) -> None:
+    file = outage.folder / "databox" / "definitions.py"
+    before, after = file.read_text(encoding="utf-8").split("\n\nassets = [")
+    file.write_text(f"{before}{DATED}\n\nassets = [{after}", encoding="utf-8")
+    newest = datetime.fromtimestamp(outage.fires(6)[-1], UTC)
+    until = newest - timedelta(hours=1)
+    since = until.date() - timedelta(days=1)
+    days = [str(since), str(until.date())]
+    window = (f"--since={since}", f"--until={until:%Y-%m-%d %H:%M}", "--keep-off=ebird_daily_schedule")
+
+    planned = outage.invoke("ops.resume", "--plan", *window).document["plan"]
+    assert planned["off"] == ["ebird_daily_schedule"]
+    (fired,) = planned["fires"]
+    assert (fired["schedule"], fired["fires"][1]) == ("all_pipelines_schedule", newest.timestamp())
+    resumed = outage.invoke("ops.resume", "--yes", *window)
+    assert resumed.code == 0, resumed.err
+    on, ran = json.loads(run.python(outage.folder, "-c", CONFIGURED))
+    assert ran == days
+    assert "ebird_daily_schedule" not in on
+    assert outage.made("ebird_daily") == []
+    assert len(outage.made("all_pipelines")) == 2
+
+    # The daemon of a copy is not the copy's to end.
+    copied = Sandbox(stacks.copy(outage.folder, outage.folder.parent / "copy"))
+    (pid,) = scheduler.daemons(outage.folder)
+    copied.invoke("dagster.stop")
+    assert scheduler.daemons(outage.folder) == [pid]
+
+    back = outage.invoke("ops.rollback", resumed.document["operation"], "--yes", "--discard-later-changes")
+    assert back.code == 0, back.err
+    on, _ = json.loads(run.python(outage.folder, "-c", CONFIGURED))
+    assert "ebird_daily_schedule" in on
 
 
 def test_a_source_that_reaches_less_far_is_backfilled(outage: Outage) -> None:
