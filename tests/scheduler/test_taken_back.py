@@ -17,7 +17,7 @@ from ops_tasks.stack import find
 from ops_tasks.systems import daemon
 from sandbox import account, scheduler
 from sandbox.api import state as states
-from tests.conftest import ROOT
+from tests.conftest import ROOT, Sandbox
 from tests.scheduler.conftest import DAYS, Outage
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(480)]
@@ -28,9 +28,9 @@ def partitions(outage: Outage) -> list[str]:
     return [str((datetime.fromtimestamp(fire, UTC) - timedelta(days=1)).date()) for fire in outage.fires(5)]
 
 
-def workers(outage: Outage) -> list[list[str]]:
+def workers(stack: Sandbox) -> list[list[str]]:
     """The command lines of every process that works for the stack's DAGSTER_HOME."""
-    home, found = str((outage.folder / ".dagster").resolve()), list[list[str]]()
+    home, found = str((stack.folder / ".dagster").resolve()), list[list[str]]()
     for process in psutil.process_iter():
         try:
             if process.environ().get("DAGSTER_HOME") == home and process.status() != psutil.STATUS_ZOMBIE:
@@ -40,10 +40,10 @@ def workers(outage: Outage) -> list[list[str]]:
     return found
 
 
-def killed_when(outage: Outage, ready: Callable[[], object], *words: str) -> dict[str, Any]:
+def killed_when(stack: Sandbox, ready: Callable[[], object], *words: str) -> dict[str, Any]:
     """Run a task, kill it with SIGKILL as soon as something is so; returns the operation that it leaves."""
-    command = [sys.executable, "-m", "invoke", *words, f"--stack={outage.folder}", "--json"]
-    environment = os.environ | account.environment(outage.folder)
+    command = [sys.executable, "-m", "invoke", *words, f"--stack={stack.folder}", "--json"]
+    environment = os.environ | account.environment(stack.folder)
     nowhere = subprocess.DEVNULL
     with subprocess.Popen(command, cwd=ROOT, env=environment, stdin=nowhere, stdout=nowhere, stderr=nowhere) as task:
         until = time.monotonic() + 180
@@ -52,7 +52,7 @@ def killed_when(outage: Outage, ready: Callable[[], object], *words: str) -> dic
             assert time.monotonic() < until, "it did not come"
             time.sleep(0.05)
         task.kill()
-    return outage.last_operation()
+    return stack.last_operation()
 
 
 def plan(outage: Outage, *words: str) -> dict[str, Any]:
@@ -93,15 +93,19 @@ def test_a_rollback_ends_the_run_that_writes_and_what_it_took_back_is_missing_ag
     assert outage.invoke("ops.doctor").document["verdict"]["incident"] == 4
 
 
-def test_killed_inside_the_start_of_the_daemon_no_daemon_is_left(outage: Outage) -> None:
-    before, home = outage.hashes(), find(outage.folder).home
-    stopped = killed_when(outage, lambda: daemon.kept(home) is not None, "ops.resume", "--yes")
-    assert (stopped["status"], stopped["step"]) == ("stopped", "daemon")
-    undone = outage.invoke("ops.rollback", stopped["operation"], "--yes", "--discard-later-changes")
-    assert undone.code == 0, undone.err
-    assert daemon.keepers(home) == []
-    assert workers(outage) == []
-    assert outage.hashes() == before
+def test_killed_inside_the_start_of_the_daemon_no_daemon_is_left(sandbox: Sandbox) -> None:
+    before, home = sandbox.hashes(), find(sandbox.folder).home
+    try:
+        stopped = killed_when(sandbox, lambda: daemon.kept(home) is not None, "ops.resume", "--yes")
+        assert (stopped["status"], stopped["step"]) == ("stopped", "daemon")
+        undone = sandbox.invoke("ops.rollback", stopped["operation"], "--yes", "--discard-later-changes")
+        assert undone.code == 0, undone.err
+        assert daemon.keepers(home) == []
+        assert workers(sandbox) == []
+        assert sandbox.hashes() == before
+    finally:
+        daemon.stop(home, family=True)
+        scheduler.stop_all(sandbox.folder)
 
 
 def test_a_daemon_that_died_a_moment_ago_is_started_and_by_a_retry_as_well(outage: Outage) -> None:
