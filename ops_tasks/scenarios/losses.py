@@ -29,8 +29,8 @@ def losses(stack: Stack, hands: Crew, _say: Say) -> Line:
     if newest is None:
         return Line("losses", "there is no snapshot to compare with")
     hands.call("duck", "be_polite")
-    asked = {"databases": stack.readable, "state": None, "environment": ""}
-    now: dict[str, int] = hands.call("duck", "describe", **asked)["rows"]
+    described = hands.call("duck", "describe", databases=stack.readable, state=None, environment="")
+    now: dict[str, int] = described["rows"]
     raw = tuple(f"{source.catalog}.{source.dataset}." for source in stack.config.sources.values())
     gone = {name: 0 for name in newest.manifest["rows"] if name.startswith(raw) and name not in now}
     keep, way_out = stack.config.gate.keep, f"invoke ops.restore --snapshot={newest.name} --plan"

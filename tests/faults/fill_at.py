@@ -1,4 +1,4 @@
-"""`python fill_at.py STEP FOLDER LEAVE TASK ...`: runs Invoke, and fills FOLDER, but for LEAVE bytes, once STEP begins."""
+"""`fill_at.py STEP FOLDER LEAVE TASK ...`: runs Invoke, and fills FOLDER, but for LEAVE bytes, as STEP begins."""
 
 from __future__ import annotations
 
