@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from ops_tasks.errors import Refused, Stopped
 from ops_tasks.operation import lock
@@ -13,14 +14,20 @@ from ops_tasks.systems import snapshots
 from ops_tasks.systems.crew import Crew
 
 
-def refuse_unless_free(stack: Stack, *, finishing: str | None = None, crew: Crew | None = None) -> None:
+def refuse_unless_free(
+    stack: Stack,
+    *,
+    finishing: str | None = None,
+    crew: Crew | None = None,
+    ours: Callable[[int], bool] | None = None,
+) -> None:
     """Raise `Busy` while somebody holds the stack, `Stopped` while an earlier operation wants a decision.
 
-    `finishing` is the stopped operation that this very task is about to finish.
+    `finishing` is the stopped operation that this task is about to finish, `ours` tells the processes that it ends.
     """
     lock.refuse_running(stack.home)
     refuse_unfinished(stack, finishing=finishing)
-    snapshots.refuse_foreign(stack, crew)
+    snapshots.refuse_foreign(stack, crew, ours=ours)
 
 
 def refuse_unfinished(stack: Stack, *, finishing: str | None = None) -> None:

@@ -155,11 +155,12 @@ def rollback(
     Example: invoke ops.rollback 3f9c2a
     """
     from ops_tasks.scenarios import undo
+    from ops_tasks.scenarios.registry import ends
     from ops_tasks.systems.pings import pinger
 
     found = find(stack)
     record = read(found.home, operation)
-    refuse_unless_free(found, finishing=operation)
+    refuse_unless_free(found, finishing=operation, ours=partial(ends, found, record))
     planned = undo.plan_undo(found, record)
     terminal.show(f"[bold]Roll back {operation}: {escape(planned.title)}[/bold]")
     if planned.snapshot is None:

@@ -51,6 +51,14 @@ def undo_outside(stack: Stack, record: Record, run: Run) -> None:
         resume.outside(stack, resume_facts.from_json(record.planned["arguments"]), run, record.begun)
 
 
+def ends(stack: Stack, record: Record, pid: int) -> bool:
+    """Whether a rollback would end a process that holds a database: one that works for the daemon it has started."""
+    from ops_tasks.scenarios import resume, schedules
+    from ops_tasks.systems.dagster_processes import works_for
+
+    return record.planned.get("task") == resume.TASK and works_for(pid, schedules.home_of(stack).resolve())
+
+
 def refuse_beside(stack: Stack, record: Record) -> None:
     """Raise `Refused` for a rollback while somebody else's work, which it would not end, writes to the databases."""
     from ops_tasks.scenarios import resume, resume_facts

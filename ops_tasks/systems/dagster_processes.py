@@ -64,6 +64,17 @@ def living(told: Told, made: float, home: Path) -> psutil.Process | None:
     return process if where and Path(where).resolve() == home else None
 
 
+def works_for(pid: int, home: Path) -> bool:
+    """Whether a process has this DAGSTER_HOME, as all have that a run starts; one that cannot be read has not."""
+    import psutil
+
+    try:
+        where = psutil.Process(pid).environ().get("DAGSTER_HOME", "")
+    except (psutil.Error, OSError, ValueError):
+        return False
+    return bool(where) and Path(where).resolve() == home
+
+
 def end(process: psutil.Process) -> None:
     """End a run's process and everything it has started, politely first, and wait until all of them are gone."""
     import psutil

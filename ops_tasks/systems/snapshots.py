@@ -75,9 +75,12 @@ def holders(stack: Stack, crew: Crew | None = None) -> list[dict[str, Any]]:
         return cast("list[dict[str, Any]]", hands.call("files", "holders", files=files))
 
 
-def refuse_foreign(stack: Stack, crew: Crew | None = None) -> None:
-    """Raise `Busy`, naming the first other process that has one of the stack's databases open."""
-    found = holders(stack, crew)
+def refuse_foreign(stack: Stack, crew: Crew | None = None, *, ours: Callable[[int], bool] | None = None) -> None:
+    """Raise `Busy`, naming the first other process that has one of the stack's databases open.
+
+    `ours` says of a PID whether the task ends that process itself.
+    """
+    found = [one for one in holders(stack, crew) if ours is None or not ours(int(one["pid"]))]
     if found:
         first = found[0]
         file = Path(first["file"]).name
