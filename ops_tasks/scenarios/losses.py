@@ -32,14 +32,21 @@ def losses(stack: Stack, hands: Crew, _say: Say) -> Line:
     described = hands.call("duck", "describe", databases=stack.readable, state=None, environment="")
     now: dict[str, int] = described["rows"]
     raw = tuple(f"{source.catalog}.{source.dataset}." for source in stack.config.sources.values())
-    gone = {name: 0 for name in newest.manifest["rows"] if name.startswith(raw) and name not in now}
+    held = {name: rows for name, rows in newest.manifest["rows"].items() if _is_kept(name, raw)}
+    gone = {name: 0 for name in held if name.startswith(raw) and name not in now}
     keep, way_out = stack.config.gate.keep, f"invoke ops.restore --snapshot={newest.name} --plan"
     found = [
         Symptom("bad-write", shown(name), f"{words} in {newest.name}", way_out)
-        for name, words in _fell(newest.manifest["rows"], {**now, **gone}, keep)
+        for name, words in _fell(held, {**now, **gone}, keep)
     ]
-    said = f"{len(now)} tables against {newest.name}" + (f": {len(found)} lost rows" if found else "")
-    return Line("losses", said, tuple(found), tuple(_earlier(stack, newest, keep)))
+    said = f"{len(held)} tables against {newest.name}" + (f": {len(found)} lost rows" if found else "")
+    return Line("losses", said, tuple(found), tuple(_earlier(stack, newest, raw, keep)))
+
+
+def _is_kept(name: str, raw: tuple[str, ...]) -> bool:
+    """Whether a table's rows are meant to stay: raw tables and those of models, not what dlt needs while it works."""
+    own = name.startswith(raw) and not name.rpartition(".")[2].startswith("_dlt_")
+    return own or PHYSICAL.fullmatch(name) is not None
 
 
 def shown(name: str) -> str:
@@ -55,9 +62,10 @@ def _fell(before: Mapping[str, int], after: Mapping[str, int], keep: float) -> I
         yield name, f"{after[name]:,} rows, {before[name]:,}"
 
 
-def _earlier(stack: Stack, newest: Snapshot, keep: float) -> Iterator[str]:
+def _earlier(stack: Stack, newest: Snapshot, raw: tuple[str, ...], keep: float) -> Iterator[str]:
     since = datetime.now(UTC) - WEEK
     taken = [one for one in snapshots.every(stack) if not one.forensic and one.backend == newest.backend]
     for older, younger in pairwise(one for one in taken if one.created_at >= since):
-        for name, words in list(_fell(older.manifest["rows"], younger.manifest["rows"], keep))[:1]:
+        before = {name: rows for name, rows in older.manifest["rows"].items() if _is_kept(name, raw)}
+        for name, words in list(_fell(before, younger.manifest["rows"], keep))[:1]:
             yield f"{shown(name)} fell between two snapshots: {words} in {older.name} before {younger.name}"

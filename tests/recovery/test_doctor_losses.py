@@ -61,6 +61,15 @@ def test_a_few_rows_less_are_no_loss_and_a_raw_table_that_is_gone_is(saved: Sand
     assert found.evidence.endswith(" in nightly")
 
 
+def test_what_dlt_needs_while_it_works_is_no_loss(saved: Sandbox) -> None:
+    change(saved.folder, "CREATE SCHEMA IF NOT EXISTS main_staging")
+    change(saved.folder, "CREATE OR REPLACE TABLE main_staging.observations AS FROM main.observations")
+    snapshots.create(find(str(saved.folder)), "later", why="with a load's leftovers")
+    change(saved.folder, "DELETE FROM main_staging.observations")
+    change(saved.folder, "DELETE FROM main._dlt_pipeline_state")
+    assert looked(saved.folder).symptoms == ()
+
+
 def test_what_fell_between_two_snapshots_is_a_note(saved: Sandbox) -> None:
     change(saved.folder, "DELETE FROM main.observations")
     stack = find(str(saved.folder))
