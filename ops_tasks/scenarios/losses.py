@@ -50,7 +50,7 @@ def _is_kept(name: str, raw: tuple[str, ...]) -> bool:
 
 
 def shown(name: str) -> str:
-    """A table as people know it: `schema.model` for SQLMesh's own names."""
+    """A table as people know it: `schema.table` for SQLMesh's own names."""
     found = PHYSICAL.fullmatch(name)
     return f"{found[1]}.{found[2]}" if found else name
 

@@ -126,7 +126,7 @@ def has_flags(program: str, text: str, words: Sequence[str]) -> None:
                 raise Wrong(f"{program} has no {flag}")
 
 
-for _program in ("cp", "mv", "df", "rm", "install", "grep", "cat", "chmod", "dirname", "journalctl"):
+for _program in ("cp", "mv", "df", "rm", "id", "install", "grep", "cat", "chmod", "dirname", "journalctl"):
     CHECKERS[_program] = partial(by_help, _program)
 for _program in ("systemctl", "loginctl", "systemd-analyze"):
     CHECKERS[_program] = partial(by_help, _program, verbs=True)
@@ -151,6 +151,23 @@ def crontab(words: Sequence[str]) -> None:
     """`-l`, and a file or `-`: what POSIX knows."""
     if any(word.startswith("-") and word not in ("-", "-l", "-e", "-r") for word in words):
         raise Wrong(f"crontab {' '.join(words)}")
+
+
+@checks("command")
+def command(words: Sequence[str]) -> None:
+    """The shell's own: where a program is (`-v NAME`), as POSIX has it."""
+    if len(words) != 2 or words[0] != "-v":
+        raise Wrong(f"command {' '.join(words)}")
+
+
+@checks("apt-get")
+def apt_get(words: Sequence[str]) -> None:
+    """Its verbs by its help; its flags by itself, asked for its version with them: it refuses what it does not know."""
+    by_help("apt-get", [word for word in words if not word.startswith("-")], verbs=True)
+    flags = [word for word in words if word.startswith("-")]
+    ran = subprocess.run(["apt-get", *flags, "--version"], capture_output=True, text=True, timeout=30)
+    if ran.returncode:
+        raise Wrong(ran.stderr.strip())
 
 
 @checks("sudo", "exec", "!", "if", "then", "do", "else")

@@ -15,6 +15,7 @@ from tests.conformance.verdicts import judged
 
 # Flags of other programs that stand alone: each with a command line that has it, which is judged.
 ALONE = {
+    "--config-json": "dagster job launch -j x --config-json {}",
     "--restate-model": "sqlmesh plan prod --restate-model x",
     "--paths": "sqlmesh --paths x info",
     "--dotenv": "sqlmesh --dotenv x info",
