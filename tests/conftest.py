@@ -20,7 +20,7 @@ from sandbox.api import state as states
 from sandbox.api.server import serve
 
 ROOT = Path(__file__).resolve().parents[1]
-LONG = 180
+LONG = 400
 
 
 @dataclass(frozen=True)

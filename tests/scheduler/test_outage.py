@@ -52,7 +52,7 @@ with DagsterInstance.get() as instance:
     print(json.dumps([on, sorted(run.run_config["ops"]["note"]["config"]["day"] for run in runs if run.is_success)]))
 """
 MODULE = "    module: databox.definitions\n"
-pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(900)]
 
 
 def partitions(outage: Outage) -> list[str]:

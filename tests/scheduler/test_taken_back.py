@@ -20,7 +20,7 @@ from sandbox.api import state as states
 from tests.conftest import ROOT, Sandbox
 from tests.scheduler.conftest import DAYS, Outage
 
-pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(900)]
 
 
 def partitions(outage: Outage) -> list[str]:

@@ -15,7 +15,7 @@ from tests.stacks.conftest import Shop
 from tests.stacks.shop_api import Api, serving
 from tests.ways.conftest import Clean
 
-pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(480)]
+pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(900)]
 SINGLE = """from invoke import Collection
 from ops_tasks.namespaces.snapshot import ns as snapshot
 
