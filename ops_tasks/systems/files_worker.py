@@ -244,7 +244,7 @@ def restore(
     wrong = [path for path in wanted if _mark(base / path) != found[path]]
     if wrong:
         raise StepFailed(f"restored files differ from the snapshot: {', '.join(wrong)}")
-    _unlink_shared(store, base, list(wanted))
+    unlink_shared(store, base, list(wanted))
     return {"files": len(wanted), "replaced": replaced, "identical": not theirs, "theirs": sorted(theirs & set(live))}
 
 
@@ -257,7 +257,7 @@ def _mark(path: Path) -> tuple[int, int, int] | None:
     return state.st_ino, state.st_size, state.st_mtime_ns
 
 
-def _unlink_shared(store: Path, base: Path, paths: list[str]) -> None:
+def unlink_shared(store: Path, base: Path, paths: list[str]) -> None:
     """What the snapshot had only linked is live again: the next write would change the snapshot, so it is used up."""
     linked = [path for path in paths if (store / path).exists() and (store / path).samefile(base / path)]
     if linked:

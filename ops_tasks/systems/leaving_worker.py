@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ops_tasks.systems.files_worker import _unlink_shared as unlink_shared  # pyright: ignore[reportPrivateUsage]
+from ops_tasks.systems.files_worker import unlink_shared
 from ops_tasks.systems.sharing import MANIFEST, sha256_of
 
 
