@@ -133,7 +133,9 @@ def _projected(text: str, query: Sequence[Any]) -> Columns:
     part = query[start:end]
     for index, token in enumerate(part):
         after = [next_.text for next_ in part[index + 1 : index + 3]]
-        if token.text == "@" and (after[:1] == ["{"] or after[1:] == ["("]):
+        # Once SQLMesh is imported, sqlglot's tokens are `a_@`, `{` where they were `a_`, `@`, `{`.
+        braced = token.text.endswith("@") and after[:1] == ["{"] and not _quoted(token)
+        if braced or (token.text == "@" and after[1:] == ["("]):
             return Columns(None, f"a macro is among its columns: {_LOAD}")
     return _names(_of(text, part))
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -124,6 +127,30 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Model], di
     """The same project as it is read, and as SQLMesh loads it."""
     folder = project(tmp_path_factory.mktemp("project") / "p", files())
     return by_name(models.read(folder, str)), by_name(model_load.read(folder, str))
+
+
+WORDS = """
+import json, sys
+from pathlib import Path
+from ops_tasks.contracts import models
+
+if sys.argv[2] == "with":
+    import sqlmesh
+assert ("sqlmesh" in sys.modules) == (sys.argv[2] == "with")
+found = models.read(Path(sys.argv[1]), str).models
+print(json.dumps(sorted([one.name, one.kind, one.columns.names, one.columns.why] for one in found)))
+"""
+
+
+def test_sqlmesh_in_the_same_process_changes_no_answer(tmp_path: Path) -> None:
+    """Its import changes the tokens and the parser of sqlglot for the whole process."""
+    folder = project(tmp_path / "p", files())
+    without, beside = (
+        subprocess.run([sys.executable, "-c", WORDS, folder, way], check=True, capture_output=True, text=True).stdout
+        for way in ("without", "with")
+    )
+    assert json.loads(without) == json.loads(beside)
+    assert len(json.loads(without)) >= len(files())
 
 
 @pytest.fixture(scope="module")
