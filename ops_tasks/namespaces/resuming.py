@@ -58,14 +58,15 @@ def resume(
 
     Example: invoke ops.resume --since=2026-04-18
     """
-    from ops_tasks.scenarios import resume as scenario
+    from ops_tasks.scenarios import resume_diagnosis as diagnosis
     from ops_tasks.scenarios import schedules
+    from ops_tasks.scenarios.resume import recover
     from ops_tasks.systems.crew import Crew
 
     found = find(stack)
     schedules.section_of(found)
     begin = schedules.instant(since, "--since") if since else None
-    asked = scenario.Asked(
+    asked = diagnosis.Asked(
         since=begin,
         until=schedules.instant(until, "--until") if until else None,
         reprocess=reprocess,
@@ -77,12 +78,12 @@ def resume(
         refuse_unless_free(found, crew=crew)
         # The whole lookback window, too: the daemon fires what lies outside of the one that is asked for.
         truth = schedules.read(found, crew, since=None if begin is None else schedules.reach(found, begin))
-        scenario.check(asked, truth)
-        seen = [f"{sign.object}: {sign.reason}" for sign in scenario.symptoms(found, crew, truth)]
+        diagnosis.check(asked, truth)
+        seen = [f"{sign.object}: {sign.reason}" for sign in diagnosis.symptoms(found, crew, truth)]
         for line in seen:
             terminal.show(f"[red]✗[/red] {escape(line)}")
-        facts = scenario.diagnose(found, crew, truth, asked, terminal.show)
-        made = scenario.recover(found, facts, crew)
+        facts = diagnosis.diagnose(found, crew, truth, asked, terminal.show)
+        made = recover(found, facts, crew)
         more: dict[str, Any] = {"plan": asdict(facts)}
         if facts.idle:
             terminal.show("Nothing to resume: the daemon lives, and no run is missing.")
@@ -99,15 +100,15 @@ def later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *,
     What an ordinary load does not reach any more is backfilled, source by source, each an operation of its own; what
     should have come and has not is told: many sources swallow errors.
     """
-    from ops_tasks.scenarios import resume as scenario
+    from ops_tasks.scenarios import resume_diagnosis as diagnosis
     from ops_tasks.scenarios.backfill_facts import Options
     from ops_tasks.scenarios.window import Window
 
     done: list[dict[str, Any]] = []
     findings = list(document.findings)
     for name, days in _empty(found).items():
-        gap = scenario.gap(facts, days)
-        lost = scenario.left(found, facts, name, gap)
+        gap = diagnosis.gap(facts, days)
+        lost = diagnosis.left(found, facts, name, gap)
         if lost is not None:
             window = Window(*lost)
             terminal.show(f"\n{name}: {window} is older than its loads reach, and has no rows")

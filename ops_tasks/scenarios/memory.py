@@ -7,7 +7,7 @@ from typing import Any
 
 from ops_tasks.durations import told
 from ops_tasks.stack import MD, Stack
-from ops_tasks.systems import motherduck, snapshots
+from ops_tasks.systems import motherduck_account, snapshots
 from ops_tasks.systems.crew import Crew
 
 
@@ -15,7 +15,7 @@ def memory(stack: Stack) -> dict[str, Any]:
     """Return `retention`, `plan`, `moments` (`created_at`, `expires_at`, `expires_in`) and `lost`: lines on snapshots
     of ours of which something is gone there."""
     with Crew(stack.root) as hands:
-        there = motherduck.account(hands)
+        there = motherduck_account.account(hands)
     names, now = list(stack.catalogs), datetime.now(UTC)
     moments = [
         {
@@ -23,7 +23,7 @@ def memory(stack: Stack) -> dict[str, Any]:
             "expires_at": one.expires_at.isoformat() if one.expires_at else None,
             "expires_in": told(one.expires_at - now) if one.expires_at else None,
         }
-        for one in motherduck.moments(there, names)
+        for one in motherduck_account.moments(there, names)
     ]
     known = {point["id"] for point in there["snapshots"]} | set(there["databases"])
     lost = [
@@ -33,8 +33,8 @@ def memory(stack: Stack) -> dict[str, Any]:
         if (point["clone"] or point["id"]) not in known
     ]
     return {
-        "retention": motherduck.retentions(there, names),
-        "plan": motherduck.plan_of(there, names),
+        "retention": motherduck_account.retentions(there, names),
+        "plan": motherduck_account.plan_of(there, names),
         "moments": moments,
         "lost": lost,
     }

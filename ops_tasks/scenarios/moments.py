@@ -126,7 +126,7 @@ def _set_of(every: Sequence[Snapshot], name: str) -> Snapshot | None:
 
 def _unknown(stack: Stack, name: str, known: list[str], hands: Crew) -> tuple[str, str]:
     """Why nothing can be brought back to a snapshot of that name, and the way out."""
-    from ops_tasks.systems.motherduck import account
+    from ops_tasks.systems.motherduck_account import account
 
     there = account(hands)["snapshots"]
     found = next((one for one in there if name in (one["id"], one["name"])), None)
@@ -167,7 +167,7 @@ def circumstances(stack: Stack, past: Past, hands: Crew) -> list[str]:
             f"{name}: as of {shown(datetime.fromisoformat(point['created_at']))}" for name, point in past.points.items()
         ]
     if stack.remote:
-        from ops_tasks.systems.motherduck import account, plan_of, retentions
+        from ops_tasks.systems.motherduck_account import account, plan_of, retentions
 
         there = account(hands)
         told_of.append(

@@ -9,7 +9,7 @@ from typing import Any
 from ops_tasks.scenarios.symptoms import Line, Symptom
 from ops_tasks.scenarios.verify import Say
 from ops_tasks.stack import MD, Stack
-from ops_tasks.systems import motherduck
+from ops_tasks.systems import motherduck_account
 from ops_tasks.systems.crew import Crew
 
 # What operations make beside a catalog; of the first two a person decides, the others are left by a kill.
@@ -19,7 +19,7 @@ NOTHING_KEPT = "MotherDuck keeps nothing but the present of it: only snapshot.cr
 
 def account(stack: Stack, hands: Crew, _say: Say) -> Line:
     """Catalogs that are gone, the retention, and clones of earlier operations that are still there (and billed)."""
-    there = motherduck.account(hands)
+    there = motherduck_account.account(hands)
     names = list(stack.catalogs)
     gone = tuple(
         Symptom(
@@ -35,8 +35,8 @@ def account(stack: Stack, hands: Crew, _say: Say) -> Line:
     if left := leftovers(there, names):
         notes.append(f"{len(left)} databases of earlier operations are still there: {', '.join(left[:4])}")
         notes.append("when nobody needs them any more: DROP DATABASE, each by its name")
-    said = f"{len(names) - len(gone)} of {len(names)} catalogs, retention {motherduck.retentions(there, names)}"
-    return Line("motherduck", f"{said}, plan: {motherduck.plan_of(there, names)}", gone, tuple(notes))
+    said = f"{len(names) - len(gone)} of {len(names)} catalogs, retention {motherduck_account.retentions(there, names)}"
+    return Line("motherduck", f"{said}, plan: {motherduck_account.plan_of(there, names)}", gone, tuple(notes))
 
 
 def leftovers(there: Mapping[str, Any], names: list[str]) -> list[str]:

@@ -20,6 +20,7 @@ from ops_tasks.stack import MD
 from ops_tasks.systems.backends import Kept, Moment, Say
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.local_files import LocalFiles
+from ops_tasks.systems.motherduck_account import account, moments
 
 TRIES = 2
 # How long after a write MotherDuck's own snapshot of it may come (docs: every minute, when nobody writes).
@@ -274,35 +275,6 @@ class MotherDuck(LocalFiles):
         return cast("Content", hands.call("duck", "content:content", databases=databases))
 
 
-def account(hands: Crew) -> dict[str, Any]:
-    """What MotherDuck says of itself; see `motherduck_worker.Account`."""
-    return cast("dict[str, Any]", hands.call("motherduck", "account"))
-
-
-def retentions(there: Mapping[str, Any], names: Sequence[str]) -> str:
-    """For how long MotherDuck remembers the catalogs: `7 days`, or each by itself where they differ."""
-    days = {name: there["databases"][name]["retention"] for name in names if name in there["databases"]}
-    words = {name: "not told" if count is None else f"{count:g} days" for name, count in days.items()}
-    if len(set(words.values())) == 1:
-        return next(iter(words.values()))
-    return ", ".join(f"{name} {word}" for name, word in words.items()) or "none of the catalogs is there"
-
-
-def plan_of(there: Mapping[str, Any], names: Sequence[str]) -> str:
-    """The plan as far as it can be told: names are Business, another retention than 0 or 1 day as well.
-
-    https://motherduck.com/docs/concepts/data-recovery
-    """
-    if any(point["name"] for point in there["snapshots"]):
-        return "Business (it has named snapshots)"
-    days = {there["databases"][name]["retention"] for name in names if name in there["databases"]}
-    if days - {0, 1, None}:
-        return "Business, by the retention"
-    if days == {0}:
-        return "free, or Lite from its free days, by the retention: nothing but the present is kept"
-    return "Lite or Business: not to be told by a retention of a day"
-
-
 def same(one: Mapping[str, Any], other: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
     """Whether two catalogs hold the same; digests of another version of DuckDB are not compared, rows are."""
     if manifest.get("duckdb", version("duckdb")) == version("duckdb"):
@@ -314,35 +286,6 @@ def suffix(what: str, folder: Path) -> str:
     """What is put behind a catalog's name, told from an operation's folder: `__past_4f1c`."""
     operation = folder.parent.name if folder.name == what else folder.name
     return f"__{what}_{re.sub('[^a-z0-9_]', '_', operation.lower())}"
-
-
-def moments(there: Mapping[str, Any], names: Sequence[str]) -> list[Moment]:
-    """The moments of a set of catalogs, from the snapshots of each; see `MotherDuck.list`.
-
-    A point says besides when the next one of its catalog came (`superseded_at`, None for the newest).
-    """
-    mine = {name: [point for point in there["snapshots"] if point["database"] == name] for name in names}
-    times = sorted({datetime.fromisoformat(point["created_at"]) for points in mine.values() for point in points})
-    found: list[Moment] = []
-    for time in times:
-        points: dict[str, Any] = {}
-        ends: list[datetime] = []
-        for name, own in mine.items():
-            before = [index for index, one in enumerate(own) if datetime.fromisoformat(one["created_at"]) <= time]
-            if before:
-                later = own[before[-1] + 1 :]
-                points[name] = {**own[before[-1]], "superseded_at": later[0]["created_at"] if later else None}
-                ends += _end(own, before[-1], there["databases"].get(name, {}).get("retention"))
-        if len(points) == len(names):
-            found.append(Moment("automatic", time, min(ends, default=None), points))
-    return found
-
-
-def _end(points: list[Any], index: int, retention: float | None) -> list[datetime]:
-    """When MotherDuck collects a snapshot: a named one never, the newest not yet, others some days after their end."""
-    if points[index]["name"] or index + 1 == len(points) or retention is None:
-        return []
-    return [datetime.fromisoformat(points[index + 1]["created_at"]) + timedelta(days=retention)]
 
 
 def _note(quarantine: Path, content: Mapping[str, Any], manifest: Mapping[str, Any]) -> None:

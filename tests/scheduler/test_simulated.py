@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from ops_tasks.scenarios import resume
+from ops_tasks.scenarios import resume_diagnosis
 from ops_tasks.scenarios.heartbeat import SECOND_LOOK
 from ops_tasks.scenarios.missed import Request, Work, chosen, comes, fires_by_itself, merged, was_on, works
-from ops_tasks.scenarios.resume import Asked, recover
+from ops_tasks.scenarios.resume import recover
+from ops_tasks.scenarios.resume_diagnosis import Asked
 from ops_tasks.scenarios.resume_facts import ALIVE, Facts, from_json, to_json
 from ops_tasks.scenarios.schedules import Ran, Schedule, Truth
 from ops_tasks.scenarios.signs import signs
@@ -239,9 +240,9 @@ def planned(monkeypatch: pytest.MonkeyPatch, schedules: tuple[Schedule, ...], as
     def told(_stack: Stack, _hands: object, one: Schedule, fires: list[float]) -> list[Request]:
         return [Request(fire, one.job, str(FIRES.index(fire)) if one.partitioned else None) for fire in fires]
 
-    monkeypatch.setattr(resume, "requests", told)
+    monkeypatch.setattr(resume_diagnosis, "requests", told)
     seen = truth(NOW, schedules, age=NOW, **more)
-    return resume.diagnose(STACK, Crew(Path("none")), seen, asked)
+    return resume_diagnosis.diagnose(STACK, Crew(Path("none")), seen, asked)
 
 
 @pytest.mark.parametrize(
