@@ -13,7 +13,7 @@ PACKAGE = "ops_tasks"
 FILES = sorted([*(ROOT / PACKAGE).rglob("*.py"), *(ROOT / "hooks").rglob("*.py")])
 
 # A room may import itself, what is listed, and the floor.
-FLOOR = {"errors", "durations", "sections", "stack", "__version__"}
+FLOOR = {"errors", "durations", "sections", "stack", "whole_files", "__version__"}
 BELOW: dict[str, set[str]] = {
     "namespaces": {"scenarios", "discovery", "operation", "systems", "contracts", "report"},
     "discovery": {"systems"},
@@ -31,13 +31,15 @@ BELOW: dict[str, set[str]] = {
     "sections": set(),
     "durations": set(),
     "errors": set(),
+    "whole_files": set(),
 }
 FLOOR_OF = {
-    "operation": {"errors"},
+    "operation": {"errors", "whole_files"},
     "stack": {"errors", "sections"},
     "sections": {"errors", "durations"},
     "durations": {"errors"},
     "errors": set[str](),
+    "whole_files": set[str](),
 }
 # report shows plans and values; it never acts.
 REPORT_MAY = {

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from ops_tasks import whole_files
 from ops_tasks.errors import UsageError
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.report.document import Document
@@ -90,19 +91,8 @@ def _refuse(path: Path, *, force: bool) -> None:
 
 def _write(path: Path, text: str) -> str:
     """Write a report whole or not at all."""
-    import os
-    import tempfile
-
     path = path.expanduser().resolve()
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    whole_files.write(path, text, mode=0o644)
     return str(path)
 
 

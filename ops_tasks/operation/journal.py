@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from ops_tasks import whole_files
 from ops_tasks.errors import UsageError, nearest
 
 EVENTS = "journal.jsonl"
@@ -108,7 +109,7 @@ class Journal:
         reserve = folder / RESERVE
         if not reserve.exists():
             reserve.write_bytes(os.urandom(RESERVED_BYTES))
-        _fsync_folder(folder)
+        whole_files.flush(folder)
 
     def append(self, event: str, step: str | None = None, /, **data: Any) -> None:
         """Write one event. On a full disk the reserve is given up, so that the end can still be told."""
@@ -208,11 +209,3 @@ def _events(file: Path) -> Iterator[Event]:
 def _torn(file: Path) -> bool:
     """Whether a crash has left a line without its end: the next one must not be lost in it."""
     return file.is_file() and not file.read_bytes().endswith(b"\n")
-
-
-def _fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

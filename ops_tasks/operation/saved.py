@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
+from ops_tasks import whole_files
 from ops_tasks.errors import UsageError
 from ops_tasks.operation.plan import Plan
 
@@ -89,18 +88,9 @@ def write(saved: Saved, path: Path) -> None:
     body = json.loads(json.dumps({"schema": SCHEMA, **asdict(saved)}, default=str))
     text = json.dumps({**body, "digest": _digest(body)}, indent=1) + "\n"
     try:
-        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        whole_files.write(path, text, mode=0o600)
     except OSError as error:
         raise UsageError(f"{path} cannot be written: {error.strerror}", "give another name") from None
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
 
 
 def read(path: Path, way_out: str = "save one: --plan-out=FILE") -> Saved:

@@ -8,10 +8,12 @@ import shutil
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
+from ops_tasks import whole_files
 from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
@@ -143,13 +145,9 @@ def read(home: Path) -> list[Sample]:
 def write(home: Path, history: Sequence[Sample]) -> None:
     """Replace the history, whole or not at all; on a full disk the old one stays."""
     file = home / "watch" / HISTORY
-    fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
-    try:
+    with suppress(OSError):
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh.write_text("".join(json.dumps(asdict(one)) + "\n" for one in history), encoding="utf-8")
-        fresh.rename(file)
-    except OSError:
-        fresh.unlink(missing_ok=True)
+        whole_files.write(file, "".join(json.dumps(asdict(one)) + "\n" for one in history))
 
 
 def _mount(path: Path) -> Path:

@@ -12,6 +12,7 @@ from typing import Any, cast
 from urllib.error import URLError
 from urllib.request import build_opener
 
+from ops_tasks import whole_files
 from ops_tasks.scenarios import schedules
 from ops_tasks.scenarios.missed import Request, Work, chosen, works
 from ops_tasks.scenarios.schedules import Schedule, Truth
@@ -132,9 +133,7 @@ def _code(stack: Stack, hands: Crew, *, note: bool) -> Mapping[str, Any]:
 def _keep(file: Path, value: Mapping[str, Any]) -> None:
     with suppress(OSError):  # a full disk is the other watch's business
         file.parent.mkdir(parents=True, exist_ok=True)
-        fresh = file.with_name(f".{file.name}.new")
-        fresh.write_text(json.dumps(value), encoding="utf-8")
-        fresh.rename(file)
+        whole_files.write(file, json.dumps(value))
 
 
 def _said(truth: Truth) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from ops_tasks import whole_files
 from ops_tasks.scenarios.scratch import refuse_remote
 from ops_tasks.stack import Stack
 from ops_tasks.systems.snapshots import set_bytes
@@ -42,10 +42,7 @@ def reset(stack: Stack, planned: Reset) -> None:
     """
     planned.quarantine.mkdir(parents=True)
     note = planned.quarantine / MOVED
-    with note.open("w", encoding="utf-8") as file:
-        json.dump({"root": str(stack.root), "paths": list(planned.paths)}, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
+    whole_files.write(note, json.dumps({"root": str(stack.root), "paths": list(planned.paths)}, indent=1))
     done: list[tuple[Path, Path]] = []
     try:
         for name in planned.paths:

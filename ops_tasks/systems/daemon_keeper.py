@@ -16,6 +16,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
+from ops_tasks import whole_files
+
 PID, LOG = "dagster-daemon.pid", "dagster-daemon.log"
 DEATHS, WITHIN = 5, 600.0
 LARGEST_LOG = 10_000_000
@@ -87,9 +89,7 @@ class Keeper:
 
 def write(file: Path, told: dict[str, object]) -> None:
     """Write the pid file whole or not at all."""
-    fresh = file.with_name(f"{file.name}.new")
-    fresh.write_text(json.dumps(told), encoding="utf-8")
-    fresh.rename(file)
+    whole_files.write(file, json.dumps(told))
 
 
 def rotate(log: Path) -> None:

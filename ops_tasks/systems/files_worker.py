@@ -24,6 +24,7 @@ from ops_tasks.systems.record_locks import exclusive, opened, shared
 from ops_tasks.systems.record_locks import holders as holders
 from ops_tasks.systems.sharing import MANIFEST, is_linked, refuse_changed, sha256_of, written_by_others
 from ops_tasks.systems.worker_main import progress
+from ops_tasks.whole_files import flush, write
 
 VERIFIED = "verified.json"
 DAMAGED = "damaged.json"
@@ -66,7 +67,7 @@ def copy_set(
             taken = dict(zip(largest, pool.map(take, largest), strict=True))
         entries = [taken[job] for job in jobs]
     for folder in {(into / entry["path"]).parent for entry in entries}:
-        _fsync(folder)
+        flush(folder)
     return entries
 
 
@@ -86,7 +87,7 @@ def retire(root: str, folder: str, paths: list[str]) -> list[str]:
         for path in present:
             shutil.rmtree(base / path) if (base / path).is_dir() else (base / path).unlink()
     for parent in {(base / path).parent for path in present}:
-        _fsync(parent)
+        flush(parent)
     return present
 
 
@@ -119,7 +120,7 @@ def place(root: str, source: str, sha256: str, target: str, kept: str) -> dict[s
         for fresh in reversed(done):
             place = Path(fresh).with_name(Path(fresh).name[1:].removesuffix(".ops-new"))
             Path(fresh).rename(place)
-    _fsync(live.parent)
+    flush(live.parent)
     return {"placed": [target], "sha256": sha256}
 
 
@@ -127,10 +128,10 @@ def publish(folder: str, final: str, manifest: dict[str, Any]) -> None:
     """Write the manifest last, flush it, and give the folder its name; every copy was compared when it was made."""
     path = Path(folder) / MANIFEST
     _write_verified(path.parent, manifest)
-    _write_json(path, manifest)
-    _fsync(path.parent)
+    write(path, json.dumps(manifest, indent=1))
+    flush(path.parent)
     path.parent.rename(final)
-    _fsync(Path(final).parent)
+    flush(Path(final).parent)
 
 
 def verify(folder: str, root: str | None = None, note: bool = True) -> dict[str, Any]:
@@ -157,7 +158,7 @@ def verify(folder: str, root: str | None = None, note: bool = True) -> dict[str,
         pass
     elif problems:
         (base / VERIFIED).unlink(missing_ok=True)
-        _write_json(base / DAMAGED, {"at": datetime.now(UTC).isoformat(), "problems": problems})
+        write(base / DAMAGED, json.dumps({"at": datetime.now(UTC).isoformat(), "problems": problems}, indent=1))
     else:
         _write_verified(base, manifest)
         (base / DAMAGED).unlink(missing_ok=True)
@@ -165,7 +166,7 @@ def verify(folder: str, root: str | None = None, note: bool = True) -> dict[str,
 
 
 def _write_verified(folder: Path, manifest: dict[str, Any]) -> None:
-    _write_json(folder / VERIFIED, {"at": datetime.now(UTC).isoformat(), "bytes": _bytes(manifest)})
+    write(folder / VERIFIED, json.dumps({"at": datetime.now(UTC).isoformat(), "bytes": _bytes(manifest)}))
 
 
 def _bytes(manifest: dict[str, Any]) -> int:
@@ -240,7 +241,7 @@ def restore(
                 (base / path).mkdir(parents=True, exist_ok=True)
         for parent in {(base / path).parent for path in [*wanted, *extra]}:
             if parent.is_dir():
-                _fsync(parent)
+                flush(parent)
     wrong = [path for path in wanted if _mark(base / path) != found[path]]
     if wrong:
         raise StepFailed(f"restored files differ from the snapshot: {', '.join(wrong)}")
@@ -261,7 +262,7 @@ def unlink_shared(store: Path, base: Path, paths: list[str]) -> None:
     """What the snapshot had only linked is live again: the next write would change the snapshot, so it is used up."""
     linked = [path for path in paths if (store / path).exists() and (store / path).samefile(base / path)]
     if linked:
-        _write_json(store.parent / CONSUMED, {"by": "a restore of what it had linked"})
+        write(store.parent / CONSUMED, json.dumps({"by": "a restore of what it had linked"}))
     for path in linked:
         (store / path).unlink()
 
@@ -406,7 +407,7 @@ def _stage(store: Path, base: Path, entries: list[dict[str, Any]], moving: bool 
         raise
     for path in sorted(path for path, how in brought.items() if how == "move"):
         if not (store.parent / CONSUMED).exists():
-            _write_json(store.parent / CONSUMED, {"by": path})
+            write(store.parent / CONSUMED, json.dumps({"by": path}))
         (store / path).rename(_fresh(base / path))
     return {path: _fresh(base / path) for path in brought}
 
@@ -422,23 +423,6 @@ def _free(path: Path) -> Path:
         number += 1
         free = path.with_name(f"{path.name}.{number}")
     return free
-
-
-def _write_json(path: Path, value: dict[str, Any]) -> None:
-    fresh = path.with_name(f".{path.name}.new")
-    with fresh.open("w", encoding="utf-8") as file:
-        json.dump(value, file, indent=1)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def free_bytes(folder: str) -> int:

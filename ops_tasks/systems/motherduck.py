@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, cast
 from uuid import uuid4
 
+from ops_tasks import whole_files
 from ops_tasks.errors import Busy, StepFailed, UsageError
 from ops_tasks.stack import MD
 from ops_tasks.systems.backends import Kept, Moment, Say
@@ -292,9 +293,7 @@ def _note(quarantine: Path, content: Mapping[str, Any], manifest: Mapping[str, A
     """Write down what a restore is about to bring, to be told from what others write, also after a kill."""
     quarantine.mkdir(parents=True, exist_ok=True)
     told = {"content": content, "duckdb": manifest.get("duckdb", version("duckdb"))}
-    fresh = quarantine / f".{BROUGHT}.new"
-    fresh.write_text(json.dumps(told), encoding="utf-8")
-    fresh.rename(quarantine / BROUGHT)
+    whole_files.write(quarantine / BROUGHT, json.dumps(told))
 
 
 def _noted(quarantine: Path) -> Kept:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops_tasks import whole_files
 from ops_tasks.systems.secrets import redact
 
 ADDRESSES = "OPS_NOTIFY"
@@ -48,9 +49,7 @@ def due(before: Before, about: Sequence[str], now: float) -> str | None:
 def remember(file: Path, about: Sequence[str], told: float) -> None:
     """Write down what was said, whole or not at all."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
-    fresh.write_text(json.dumps({"well": not about, "about": list(about), "told": told}), encoding="utf-8")
-    fresh.rename(file)
+    whole_files.write(file, json.dumps({"well": not about, "about": list(about), "told": told}))
 
 
 def send(title: str, text: str) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -12,7 +11,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from ops_tasks import durations
+from ops_tasks import durations, whole_files
 from ops_tasks.errors import UsageError
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
@@ -115,12 +114,7 @@ def choose(
 def pin(stack: Stack, name: str, until: date | None, why: str) -> None:
     """Keep a snapshot until a day, or for ever."""
     file = snapshots.get(stack, name).folder / KEEP
-    fresh = file.with_name(f".{KEEP}.new")
-    with fresh.open("w", encoding="utf-8") as opened:
-        json.dump({"until": until.isoformat() if until else None, "why": why}, opened)
-        opened.flush()
-        os.fsync(opened.fileno())
-    fresh.rename(file)
+    whole_files.write(file, json.dumps({"until": until.isoformat() if until else None, "why": why}))
 
 
 def unpin(stack: Stack, name: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from ops_tasks import whole_files
 from ops_tasks.errors import UsageError
 
 WATCH = "{watch}"
@@ -48,10 +49,4 @@ def write(file: Path, gauges: Sequence[Measured]) -> None:
         gauge = made.get(one.name) or Gauge(one.name, one.help, names, registry=registry)
         made[one.name] = gauge
         (gauge.labels(**one.labels) if names else gauge).set(one.value)
-    fresh = file.with_name(f".{file.name}.{os.getpid()}.new")
-    try:
-        fresh.write_bytes(generate_latest(registry))
-        fresh.chmod(0o644)
-        fresh.rename(file)
-    finally:
-        fresh.unlink(missing_ok=True)
+    whole_files.write(file, generate_latest(registry), mode=0o644)

@@ -6,11 +6,11 @@ import os
 import re
 from calendar import monthrange
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+from ops_tasks import whole_files
 from ops_tasks.errors import UsageError
 
 SPAN = re.compile(r"(?=\d)(?:(\d{1,4})d)?(?:(\d{1,5})h)?(?:(\d{1,6})m(?:in)?)?", re.ASCII)
@@ -108,17 +108,10 @@ def write(files: Mapping[Path, str]) -> list[Path]:
     """Write every file that does not hold its text already, each one whole or not at all; returns those written."""
     written = [file for file, text in files.items() if not _holds(file, text)]
     for file in written:
-        fresh = file.with_name(f".{file.name}.new")
         try:
             file.parent.mkdir(parents=True, exist_ok=True)
-            with fresh.open("w", encoding="utf-8") as opened:
-                opened.write(files[file])
-                opened.flush()
-                os.fsync(opened.fileno())
-            fresh.rename(file)
+            whole_files.write(file, files[file])
         except OSError as error:
-            with suppress(OSError):
-                fresh.unlink()
             raise UsageError(f"{file} cannot be written: {error.strerror}", "--write=DIR, a folder of yours") from None
     return written
 
