@@ -42,7 +42,9 @@ def test_files_that_changed_after_the_kill_stop_both_ways_out(sandbox: Sandbox) 
     assert sandbox.differences() == []
 
 
-def test_changes_that_are_gone_over_are_kept(sandbox: Sandbox) -> None:
+@pytest.mark.parametrize("written", [False, True])
+def test_changes_that_are_gone_over_are_kept(written: bool, sandbox: Sandbox) -> None:
+    """A retry that fails before it has written to the stack leaves them, one that fails later keeps them aside."""
     operation = killed(sandbox)
     theirs = sandbox.folder / "data" / "dlt_pipelines" / "usgs" / "theirs.txt"
     theirs.write_text("not ours", encoding="utf-8")
@@ -51,11 +53,16 @@ def test_changes_that_are_gone_over_are_kept(sandbox: Sandbox) -> None:
     refused = sandbox.invoke("ops.retry", operation, "--yes")
     assert refused.code == 3
     assert "dlt_pipelines/usgs/theirs.txt" in refused.document["findings"][0]["reason"]
-    sandbox.fault("error", "ebird", sandbox.today - timedelta(days=10), sandbox.today - timedelta(days=10))
+    day = sandbox.today - timedelta(days=10)
+    if written:
+        contract = sandbox.folder / "contracts" / "ebird" / "fct_daily_bird_observations.yml"
+        contract.write_text(contract.read_text("utf-8").replace("must_be_greater_than: 0", "must_be: 1"))
+    else:
+        sandbox.fault("error", "ebird", day, day)
     failed = sandbox.invoke("ops.retry", operation, "--yes", "--accept-later-changes")
 
-    assert failed.code in (3, 4)
-    assert not theirs.exists()
+    assert failed.code == (4 if written else 3), failed.document
+    assert theirs.exists() != written
     kept = list(sandbox.folder.glob(".ops/snapshots/pre_retry_*/files/data/dlt_pipelines/usgs/theirs.txt"))
     assert [file.read_text(encoding="utf-8") for file in kept] == ["not ours"]
 
