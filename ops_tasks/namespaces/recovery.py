@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from invoke.context import Context
 
@@ -151,8 +151,12 @@ def recovery(
     *,
     asked: Asked,
     seen: Sequence[str] = (),
+    more: Mapping[str, Any] | None = None,
 ) -> Document:
-    """Diagnose, and decide on the plan that follows; a diagnosis of nothing is good news. `seen` is filled by it."""
+    """Diagnose, and decide on the plan that follows; a diagnosis of nothing is good news.
+
+    `seen`, and what is told besides with --json (`more`), are filled by the diagnosis.
+    """
     from ops_tasks.namespaces.guards import refuse_unless_free
     from ops_tasks.stack import find
     from ops_tasks.systems.crew import Crew
@@ -165,7 +169,7 @@ def recovery(
             terminal.show("[green]✓[/green] state and warehouse agree: nothing to mend")
             return Document(task, "ok")
         made = recover(found, facts, crew)
-        return decide(found, made, crew, terminal, asked, {"plan": made.arguments}, seen=seen)
+        return decide(found, made, crew, terminal, asked, {"plan": made.arguments, **(more or {})}, seen=seen)
 
 
 tasks = (doctor, rebuild, repair_state, drill)

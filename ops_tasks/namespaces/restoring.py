@@ -73,6 +73,7 @@ def restore(
     options = Options(allow_history_loss, accept_red)
 
     seen: list[str] = []
+    more: dict[str, Any] = {}
 
     def facts(found: Stack, crew: Crew) -> Facts:
         if file:
@@ -82,7 +83,7 @@ def restore(
         if only:
             return scenario.part_of(found, past, only, options, crew)
         if plan or plan_out:
-            _foresee(found, past, crew, terminal)
+            more.update(_foresee(found, past, crew, terminal))
         return scenario.to_past(found, past, options, crew, in_place=in_place)
 
     recover: Callable[[Stack, Facts, Crew], Plan] = partial(scenario.recover, agree=asking(terminal, yes=yes))
@@ -98,7 +99,8 @@ def restore(
         allow_history_loss=allow_history_loss,
         accept_red=accept_red,
     )
-    return recovery(terminal, stack, scenario.TASK, facts, recover, asked=Asked(plan, yes, told, plan_out), seen=seen)
+    asked = Asked(plan, yes, told, plan_out)
+    return recovery(terminal, stack, scenario.TASK, facts, recover, asked=asked, seen=seen, more=more)
 
 
 def _check(snapshot: str, at: str, tz: str, file: str, catalog: str, only: str, *, in_place: bool) -> None:
@@ -132,9 +134,12 @@ def _found(stack: Stack, snapshot: str, at: str, tz: str, crew: Crew, terminal: 
     return past
 
 
-def _foresee(stack: Stack, past: Past, crew: Crew, terminal: Terminal) -> None:
-    """Show what the cut would change, as far as that can be seen without a copy: the files of a snapshot can be read,
-    at MotherDuck only what the present, the manifest and the state tell."""
+def _foresee(stack: Stack, past: Past, crew: Crew, terminal: Terminal) -> dict[str, Any]:
+    """Show what the cut would change, as far as that can be seen without a copy, and return it for --json.
+
+    The files of a snapshot can be read (`differs`: table -> rows added, removed, changed, per day); at MotherDuck only
+    what the present, the manifest and the state tell (`foreseen`: table -> rows now and then, and what came per day).
+    """
     from ops_tasks.report.moments import show_difference, show_foreseen
     from ops_tasks.scenarios.differing import differences
     from ops_tasks.scenarios.foreseeing import foresee
@@ -144,10 +149,14 @@ def _foresee(stack: Stack, past: Past, crew: Crew, terminal: Terminal) -> None:
         terminal.step("progress", text, None)
 
     if stack.remote:
-        show_foreseen(terminal, {name: asdict(one) for name, one in foresee(stack, past, crew, say).items()})
-    elif past.snapshot is not None:
-        files = databases_in(stack, get(stack, past.snapshot).folder)
-        show_difference(terminal, differences(stack, files, crew, say))
+        foreseen = {name: asdict(one) for name, one in foresee(stack, past, crew, say).items()}
+        show_foreseen(terminal, foreseen)
+        return {"foreseen": foreseen}
+    if past.snapshot is None:
+        return {}
+    differs = differences(stack, databases_in(stack, get(stack, past.snapshot).folder), crew, say)
+    show_difference(terminal, differs)
+    return {"differs": differs}
 
 
 def asking(terminal: Terminal, *, yes: bool) -> Callable[[Mapping[str, Any]], bool]:

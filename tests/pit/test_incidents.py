@@ -149,5 +149,6 @@ def test_a_plan_writes_nothing(both: Sandbox) -> None:
     for words in (["--snapshot=nightly"], [f"--at={now()}"], ["--snapshot=nightly", "--in-place"]):
         planned = both.invoke("ops.restore", *words, "--plan")
         assert planned.code == 0, planned.err
+        assert "foreseen" in planned.document or "ebird.fct_daily_bird_observations" in planned.document["differs"]
     assert both.hashes() == before
     assert remembered(both.folder) == first

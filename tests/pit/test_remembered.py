@@ -129,6 +129,9 @@ def test_a_plan_tells_what_came_since(remote_sandbox: Sandbox) -> None:
         assert any(line.startswith(FCT) and "→" in line for line in planned.out.splitlines())
         assert "raw_usgs.main.daily_values" not in planned.out
         assert "What was deleted or overwritten since" in planned.out
+    told = remote_sandbox.invoke("ops.restore", "--snapshot=nightly", "--plan").document["foreseen"]
+    assert told[RAW]["days"][str(day)] == loaded
+    assert told[RAW]["now"] > told[RAW]["then"] > 0
     assert remote_sandbox.hashes() == before
     assert remembered(remote_sandbox.folder) == first
     assert not [line for line in server(remote_sandbox).statements()[sent:] if line.startswith("CREATE")]
