@@ -166,10 +166,12 @@ def _ran(request: Request, fires: tuple[float, float], runs: Sequence[Ran], *, a
     """The run that counts as this one's: the best of its partition, or the best that was begun after its last fire.
 
     Without partitions a job goes on where it ended, so that one run makes up for every fire before it. Whose partition
-    is not asked for `alone` has a run only if that had its configuration, too.
+    is not asked for `alone` has a run only if that had its configuration and its tags, too.
     """
     mine = [run for run in runs if run.job == request.job]
     same = [run for run in mine if run.config == _text(dict(request.config))]
+    if not alone:
+        same = [run for run in same if _own(request.tags).items() <= run.tags.items()]
     if request.partition is not None:
         there = [run for run in (mine if alone else same) if run.partition == request.partition]
     else:

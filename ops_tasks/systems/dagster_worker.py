@@ -133,7 +133,8 @@ def requests(module: str, folder: str, schedule: str, fires: list[float]) -> lis
             found.append(
                 {
                     "fire": fire,
-                    "job": one.job_name or definition.job_name,
+                    # the daemon runs the job of the schedule, whatever job a request names (_scheduler/scheduler.py)
+                    "job": definition.job_name,
                     "partition": one.partition_key,
                     "config": one.run_config,
                     "tags": dict(one.tags),
@@ -236,7 +237,7 @@ def told(record: Any) -> dict[str, Any]:
         "tags": {
             key: value
             for key, value in run.tags.items()
-            if key.startswith(("ops/", "dagster/sched", "dagster/run_key"))
+            if key.startswith(("dagster/sched", "dagster/run_key")) or not key.startswith("dagster/")
         },
         "config": json.dumps(dict(run.run_config), sort_keys=True, default=str),
     }

@@ -185,6 +185,16 @@ def test_runs_of_one_fire_with_a_configuration_each_are_known_apart() -> None:
     assert first.name != second.name
 
 
+def test_runs_that_differ_by_their_tags_alone_are_known_apart() -> None:
+    asked = [Request(FIRES[-1], "job", tags={"region": name, "dagster/run_key": name}) for name in ("north", "south")]
+    tags = {"region": "south", "owner": "us", "dagster/run_key": "x"}
+    south = Ran("a", "job", "success", None, FIRES[-1] + 5, config="{}", tags=tags)
+    assert [work.state for work in works(schedule(), asked, [south])] == ["missing", "done"]
+    by_hand = Ran("b", "job", "success", None, FIRES[-1] + 6, config="{}")
+    assert [work.state for work in works(schedule(), asked, [by_hand])] == ["missing", "missing"]
+    assert [work.state for work in works(schedule(), asked[:1], [by_hand])] == ["done"]  # nothing else it could be
+
+
 def test_what_two_schedules_ask_alike_is_one_run() -> None:
     night, noon = (works(schedule(name=name), [Request(fire, "job") for fire in part], []) for name, part in HALVES)
     (both,) = merged([*night, *noon])
