@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 PID, LOG = "dagster-daemon.pid", "dagster-daemon.log"
 KEEPER = "ops_tasks.systems.daemon_keeper"
 USER = "user:"
+MARK = "OPS_TASKS_DAEMON"  # in the environment of whatever comes of a keeper: the folder that it keeps
 ENDING = 20.0
 POLL = 0.1
 FRESH = 45.0
@@ -105,7 +106,7 @@ def start(home: Path, root: Path, words: list[str], environment: Mapping[str, st
         process = subprocess.Popen(
             keeper,
             cwd=root,
-            env={**os.environ, **QUIET, **environment},
+            env={**os.environ, **QUIET, **environment, MARK: str(folder.resolve())},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -152,11 +153,13 @@ def stop(home: Path, *, since: float | None = None, family: bool = False) -> boo
     """End the keeper and with it the daemon; whether there was one.
 
     `since`: only one that began then or later (epoch seconds). `family`: whatever came of it ends as well, the code
-    servers with the runs that they execute; otherwise those end when they have done what they do.
+    servers with the runs that they execute; otherwise those end when they have done what they do. A keeper that was
+    killed has left its daemon behind: that ends too.
     """
-    ended = False
+    ended = stays = False
     for keeper in keepers(home):
         if since is not None and keeper.create_time() < since - SLACK:
+            stays = True
             continue
         before = _family(keeper) if family else []
         sessions = {keeper.pid} | {session for one in before if (session := _session(one.pid)) is not None}
@@ -165,6 +168,11 @@ def stop(home: Path, *, since: float | None = None, family: bool = False) -> boo
         while family and (left := _of(sessions - {os.getsid(0)})):  # begun while the others ended
             finish(left)
         ended = True
+    while not stays and (left := _orphans(home, since or 0.0, family=family)):
+        ended = True
+        for one in left if not family else ():
+            end(one.pid)
+        finish(left)
     if ended:
         (folder_of(home) / PID).unlink(missing_ok=True)
     return ended
@@ -178,6 +186,21 @@ def keepers(home: Path) -> list[psutil.Process]:
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
             if process.status() != psutil.STATUS_ZOMBIE and keeps(process, folder_of(home)):
+                found.append(process)
+    return found
+
+
+def _orphans(home: Path, since: float, *, family: bool) -> list[psutil.Process]:
+    """What has come of a keeper of this stack that is gone: its daemon, and with `family` whatever came of that."""
+    import psutil
+
+    found: list[psutil.Process] = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, OSError):
+            if process.create_time() < since - SLACK or process.status() == psutil.STATUS_ZOMBIE:
+                continue
+            ours = process.environ().get(MARK) == str(folder_of(home).resolve())
+            if ours and (family or _is_daemon(process.cmdline())):
                 found.append(process)
     return found
 

@@ -82,6 +82,28 @@ def test_one_that_was_there_before_stays_and_one_that_came_since_ends_with_its_f
     assert daemon.keepers(home) == []
 
 
+@pytest.mark.parametrize("family", [False, True])
+def test_what_a_killed_keeper_has_left_behind_ends_too(family: bool, tmp_path: Path) -> None:
+    """Also what has a session of its own; with a daemon that is one by its words, and a loader that is none."""
+    home, began = tmp_path / ".ops", time.time()
+    module = tmp_path / "dagster-daemon"  # the words that a daemon is known by
+    child = f"subprocess.Popen([sys.executable, '-c', {LIVES!r}], start_new_session=True)"
+    module.write_text(f"import subprocess, sys\n{child}\n{LIVES}\n", encoding="utf-8")
+    keeper = daemon.start(home, tmp_path, [sys.executable, str(module), "run"], {})
+    until(lambda: len(pids(tmp_path)) == 2)
+    os.kill(keeper, signal.SIGKILL)
+    until(lambda: daemon.kept(home) is None)
+    assert [alive(pid) for pid in pids(tmp_path)] == [True, True]
+    assert not daemon.stop(home, since=time.time() + 60, family=family)
+    assert not daemon.stop(tmp_path / "other" / ".ops")
+    assert daemon.stop(home, since=began, family=family)
+    left = [pid for pid in pids(tmp_path) if alive(pid)]
+    assert len(left) == (0 if family else 1)
+    assert not daemon.stop(home, since=began, family=family)
+    for pid in left:
+        os.kill(pid, signal.SIGKILL)
+
+
 def test_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ops_tasks.systems import daemon_keeper
 
