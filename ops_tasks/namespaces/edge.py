@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 import json
+import os
 import shlex
 import sys
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from invoke import tasks as invoke_tasks
 from invoke.exceptions import Exit
 from invoke.tasks import Task
 
-from ops_tasks.errors import OpsError, StepFailed
+from ops_tasks.errors import OpsError, StepFailed, UsageError, nearest
 from ops_tasks.namespaces.traces import trace
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape, placed
@@ -51,9 +52,18 @@ def ops_task(
 
         @functools.wraps(body)
         def run(*args: Any, **kwargs: Any) -> None:
+            helped = [key for key in positional if kwargs.get(key) in ("--help", "-h")]
+            if helped:
+                show_help(name, kwargs[helped[0]])
             as_json = bool(kwargs.pop("json", False))
             stack = str(kwargs.get("stack") or "")
-            finish(public or name, as_json, lambda terminal: body(*args, terminal=terminal, **kwargs), stack)
+
+            def work(terminal: Terminal) -> Document:
+                for key in positional:
+                    _refuse_flag(key, str(kwargs[key]), [f"--{one.replace('_', '-')}" for one in signature.parameters])
+                return body(*args, terminal=terminal, **kwargs)
+
+            finish(public or name, as_json, work, stack)
 
         signature = inspect.Signature([*flags, json_flag])
         vars(run)["__signature__"] = signature
@@ -63,6 +73,22 @@ def ops_task(
         return cast("Task[Callable[..., Any]]", decorate(name=name, help=words, **kind)(run))
 
     return wrap
+
+
+def show_help(name: str, flag: str) -> None:
+    """Do what was meant by `invoke TASK --help`: Invoke (3.0) takes the flag for the value that the task needs."""
+    before = sys.argv[1 : sys.argv.index(flag)]
+    at = max(index for index, word in enumerate(before) if word.rpartition(".")[2] == name)
+    sys.stdout.flush()
+    program = sys.orig_argv[: len(sys.orig_argv) - len(sys.argv) + 1]
+    os.execv(sys.executable, [*program, *before[:at], "--help", before[at]])  # noqa: S606 - this very program again
+
+
+def _refuse_flag(key: str, value: str, flags: list[str]) -> None:
+    """Raise `UsageError` for a flag that Invoke took for a value, since it does not know it."""
+    if value.startswith("-"):
+        word = value.partition("=")[0]
+        raise UsageError(f"the {key} cannot be {word!r}, and it is no flag of this task", nearest(word, flags))
 
 
 def finish(name: str, as_json: bool, body: Callable[[Terminal], Document], stack: str = "") -> None:

@@ -69,6 +69,27 @@ def test_a_wrong_command_line_is_a_usage_error(words: list[str], tmp_path: Path)
     assert words[-1] in done.stderr
 
 
+@pytest.mark.parametrize("program", [OPS, INVOKE], ids=["ops", "invoke"])
+@pytest.mark.parametrize("task", ["ops.rollback", "ops.apply", "snapshot.keep"])
+@pytest.mark.parametrize("flag", ["--help", "-h"])
+def test_help_after_a_task_that_needs_a_value(flag: str, task: str, program: list[str]) -> None:
+    """Invoke alone takes the flag for the value."""
+    done = run(*program, task, flag)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("Usage: ")
+    assert f"] {task} [--options]" in done.stdout
+    assert done.stdout == run(*program, "--help", task).stdout
+
+
+def test_an_unknown_flag_is_no_value(tmp_path: Path) -> None:
+    done = run(*OPS, "rollback", "--yess", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines() == [
+        "✗ the operation cannot be '--yess', and it is no flag of this task",
+        "  → did you mean '--yes'?",
+    ]
+
+
 def test_a_tasks_py_needs_one_import(tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text("from ops_tasks import ns\n", encoding="utf-8")
     done = run(*INVOKE, "--list", cwd=tmp_path)
