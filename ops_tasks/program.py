@@ -13,6 +13,7 @@ from invoke.program import Program
 from ops_tasks import __version__
 from ops_tasks.errors import UsageError
 from ops_tasks.namespaces import ns
+from ops_tasks.report.terminal import spoken
 
 SHORT = "ops"
 
@@ -61,6 +62,7 @@ def _usage() -> Generator[None]:
 
 def main() -> None:
     """Run the command line."""
+    spoken.set("ops")
     Ops(name="ops", binary="ops", binary_names=["ops"], version=__version__, namespace=namespace(ns)).run()
 
 

@@ -154,7 +154,7 @@ def find(folder: str | Path | None = None) -> Stack:
         if not file.is_file():
             raise UsageError(f"no {FILE} in {file.parent}", "give --stack the folder that holds it")
         return _load(file, _parse(file))
-    return find_above(Path.cwd(), "give --stack=DIR")
+    return find_above(Path.cwd(), "give --stack=DIR, or describe your stack with invoke ops.init")
 
 
 def find_above(folder: Path, way_out: str = "") -> Stack:

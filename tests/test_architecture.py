@@ -24,7 +24,7 @@ BELOW: dict[str, set[str]] = {
     "systems": set(),
     "contracts": set(),
     "report": {"operation", "systems"},
-    "program": {"namespaces"},
+    "program": {"namespaces", "report"},
     "nox": set(),
     "__init__": {"namespaces"},
     "stack": set(),

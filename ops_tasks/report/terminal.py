@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import time
+from contextvars import ContextVar
 from typing import IO, TYPE_CHECKING
 
 from ops_tasks.systems.secrets import redact
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 120
 COMMAND = re.compile(r"\binvoke [a-z][a-z-]*(?:\.[a-z-]+)?(?: [0-9a-f]{6}\b)?(?: --[a-z-]+(?:=[^\s,;()\"\\]+)?)*")
+# The program whose commands are told: `invoke`, or `ops`.
+spoken: ContextVar[str] = ContextVar("spoken", default="invoke")
 
 
 class Terminal:
@@ -89,8 +92,16 @@ class Terminal:
 
 
 def placed(text: str, place: str) -> str:
-    """Add `place` (` --stack=DIR`, or nothing) to every command of ours in a text, behind its id and flags."""
-    return COMMAND.sub(lambda found: found.group() + place, text) if place else text
+    """Add `place` (` --stack=DIR`, or nothing) to every command of ours in a text, behind its id and flags.
+
+    Told by the `ops` program they are that program's: where it is used there need not be a `tasks.py` for Invoke.
+    """
+
+    def told(found: re.Match[str]) -> str:
+        task = found.group().removeprefix("invoke ")
+        return (f"ops {task.removeprefix('ops.')}" if spoken.get() == "ops" else f"invoke {task}") + place
+
+    return COMMAND.sub(told, text) if place or spoken.get() == "ops" else text
 
 
 def escape(text: str) -> str:

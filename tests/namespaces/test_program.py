@@ -90,6 +90,14 @@ def test_an_unknown_flag_is_no_value(tmp_path: Path) -> None:
     ]
 
 
+def test_each_program_tells_its_own_commands(tmp_path: Path) -> None:
+    """Where `ops` is used there may be no `tasks.py`: what Invoke would be told to do there, it could not."""
+    for program, told in ((OPS, "ops init"), ([*INVOKE, "-r", str(ROOT)], "invoke ops.init")):
+        done = run(*program, "ops.doctor", cwd=tmp_path)
+        assert done.returncode == 2
+        assert done.stderr.splitlines()[-1] == f"  → give --stack=DIR, or describe your stack with {told}"
+
+
 def test_a_tasks_py_needs_one_import(tmp_path: Path) -> None:
     (tmp_path / "tasks.py").write_text("from ops_tasks import ns\n", encoding="utf-8")
     done = run(*INVOKE, "--list", cwd=tmp_path)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ops_tasks.operation.plan import Effect, Plan, Refusal, Result, Run, Step
 from ops_tasks.report.plan import show_plan
-from ops_tasks.report.terminal import BARS, Terminal, confirm, placed, size, sparkline
+from ops_tasks.report.terminal import BARS, Terminal, confirm, placed, size, sparkline, spoken
 
 
 @settings(deadline=None)
@@ -126,3 +126,13 @@ def test_a_plan_shows_effects_steps_commands_and_refusals(capsys: pytest.Capture
 def test_commands_carry_the_stack_that_was_given(text: str, told: str) -> None:
     assert placed(text, " --stack=/s") == told
     assert placed(text, "") == text
+
+
+def test_the_ops_program_tells_commands_of_its_own() -> None:
+    before = spoken.set("ops")
+    try:
+        text = "invoke ops.retry 3f9c2a, invoke full-refresh, or invoke verify.drift; kill 123"
+        assert placed(text, "") == "ops retry 3f9c2a, ops full-refresh, or ops verify.drift; kill 123"
+        assert placed("invoke ops.doctor", " --stack=/s") == "ops doctor --stack=/s"
+    finally:
+        spoken.reset(before)
