@@ -23,7 +23,7 @@ from sandbox.api.server import serve
 
 ROOT = Path(__file__).resolve().parents[1]
 TODAY = date(2026, 4, 23)
-PROGRAM = "from ops_tasks.program import main; main()"
+PROGRAM = "from invoke.program import Program; from ops_tasks import ns; Program(namespace=ns).run()"
 LONG = 600
 
 
