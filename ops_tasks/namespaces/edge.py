@@ -76,7 +76,7 @@ def ops_task(
 
 
 def show_help(name: str, flag: str) -> None:
-    """Do what was meant by `invoke TASK --help`: Invoke (3.0) takes the flag for the value that the task needs."""
+    """Do what was meant by `--help` behind a task: Invoke (3.0) takes the flag for the value that the task needs."""
     before = sys.argv[1 : sys.argv.index(flag)]
     at = max(index for index, word in enumerate(before) if word.rpartition(".")[2] == name)
     sys.stdout.flush()

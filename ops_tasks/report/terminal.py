@@ -98,8 +98,10 @@ def placed(text: str, place: str) -> str:
     """
 
     def told(found: re.Match[str]) -> str:
-        task = found.group().removeprefix("invoke ")
-        return (f"ops {task.removeprefix('ops.')}" if spoken.get() == "ops" else f"invoke {task}") + place
+        words = found.group().split(" ")
+        if (program := spoken.get()) == "ops":
+            words[:2] = [program, words[1].removeprefix("ops.")]
+        return " ".join(words) + place
 
     return COMMAND.sub(told, text) if place or spoken.get() == "ops" else text
 
