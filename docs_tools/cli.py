@@ -24,7 +24,7 @@ HEAD = """\
 
 This page is rendered from the tasks and programs themselves. `invoke --list` shows every task, `invoke --help TASK`
 explains one. The `ops` program has the same tasks without a `tasks.py`, those of `ops.*` also without their prefix:
-`ops backfill` is `invoke ops.backfill`.
+`ops backfill` is `invoke ops.backfill`. Each tells the commands that come next as its own.
 """
 GROUPS = {
     "ops": "Incidents: what is wrong, what mends it, and what becomes of an operation.",
