@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from ops_tasks.systems.files_worker import unlink_shared
+from ops_tasks.systems.restoring_worker import unlink_shared
 from ops_tasks.systems.sharing import MANIFEST, sha256_of
 
 
@@ -15,7 +15,7 @@ def leave(folder: str, root: str) -> dict[str, Any]:
     """Say which files of the set under `root` are not what the snapshot in `folder` holds; replaces none.
 
     What the snapshot has only linked is taken out of it: the next write would change both. Returns what
-    `files_worker.restore` does.
+    `restoring_worker.restore` does.
     """
     base, store = Path(root), Path(folder) / "files"
     manifest: dict[str, Any] = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))

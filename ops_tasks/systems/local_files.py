@@ -102,7 +102,7 @@ class LocalFiles:
         over: Kept | None,
         untouched: bool = False,
     ) -> dict[str, Any]:
-        """Rename what is there into `quarantine` and the snapshot's files into place; see `files_worker.restore`.
+        """Rename what is there into `quarantine` and the snapshot's files into place; see `restoring_worker.restore`.
 
         After an operation that had written to nothing yet (`untouched`), what differs is told and stays.
         """
@@ -111,7 +111,7 @@ class LocalFiles:
             return cast("dict[str, Any]", hands.call("files", "leaving:leave", say, **where))
         done = hands.call(
             "files",
-            "restore",
+            "restoring:restore",
             say,
             folder=str(kept.folder),
             root=str(self.stack.root),

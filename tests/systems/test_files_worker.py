@@ -22,7 +22,8 @@ import pytest
 from ops_tasks.errors import Busy, StepFailed
 from ops_tasks.stack import Stack
 from ops_tasks.systems import files_worker
-from ops_tasks.systems.files_worker import copy_set, holders, publish, restore, scan_files, stamps, verify
+from ops_tasks.systems.files_worker import copy_set, holders, publish, scan_files, stamps, verify
+from ops_tasks.systems.restoring_worker import restore
 
 ROOT = Path(__file__).resolve().parents[2]
 FILES = ["data/databox.duckdb", "data/raw.duckdb", "data/state.duckdb"]
@@ -305,7 +306,7 @@ def test_a_snapshot_of_before_headers_were_hashed(small: Stack) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from ops_tasks.systems import files_worker
+from ops_tasks.systems import restoring_worker
 taken, root, consume, wanted = sys.argv[1], sys.argv[2], sys.argv[3] == "True", int(sys.argv[4])
 seen = 0
 rename = Path.rename
@@ -316,7 +317,7 @@ def counted(self, target):
         os.kill(os.getpid(), signal.SIGKILL)
     return rename(self, target)
 Path.rename = counted
-files_worker.restore(taken, root, root + "/quarantine", consume)
+restoring_worker.restore(taken, root, root + "/quarantine", consume)
 """
 
 
