@@ -31,9 +31,12 @@ def test_it_serves_records_into_the_stack_and_ends_on_a_signal(
     command = [sys.executable, "-m", "invoke", "dagster.dev", f"--stack={sandbox.folder}", f"--port={port}"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
         answered = _answers(f"http://127.0.0.1:{port}/server_info", process)
-        _heard(sandbox.folder / ".dagster" / "history" / "runs.db")
-        process.send_signal(signal.SIGINT)
-        said, _ = process.communicate(timeout=PATIENCE)
+        try:
+            _heard(sandbox.folder / ".dagster" / "history" / "runs.db")
+            process.send_signal(signal.SIGINT)
+            said, _ = process.communicate(timeout=PATIENCE)
+        finally:
+            process.terminate()
     assert answered, said
     assert process.returncode == 0, said
     assert (sandbox.folder / ".dagster/history").is_dir()
