@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 
 def write(file: Path, content: str | bytes, mode: int | None = None) -> None:
-    """Replace `file`, or make it, in one rename; on any error nothing has changed.
+    """Replace `file`, or make it, in one rename; after an error the file is the old one.
 
     `mode` is the whole of its permission bits; without it they are what the umask leaves of read and write for all.
     Raises `OSError`, as for a full disk.
@@ -26,7 +27,8 @@ def write(file: Path, content: str | bytes, mode: int | None = None) -> None:
     except BaseException:
         fresh.unlink(missing_ok=True)
         raise
-    flush(file.parent)
+    with suppress(PermissionError):  # a folder that may be written to, and not read, cannot be opened
+        flush(file.parent)
 
 
 def flush(folder: Path) -> None:

@@ -38,6 +38,15 @@ def test_on_an_error_the_old_one_stays_and_nothing_beside_it(
     assert list(tmp_path.iterdir()) == [file]
 
 
+def test_a_folder_that_cannot_be_read_is_no_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_folder: Path) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(whole_files, "flush", forbidden)
+    whole_files.write(tmp_path / "a", "new")
+    assert (tmp_path / "a").read_text() == "new"
+
+
 @pytest.mark.parametrize(("mode", "umask", "bits"), [(None, 0o022, 0o644), (None, 0o077, 0o600), (0o644, 0o077, 0o644)])
 def test_who_may_read_it(mode: int | None, umask: int, bits: int, tmp_path: Path) -> None:
     before = os.umask(umask)

@@ -197,13 +197,17 @@ def _read(folder: Path) -> Record:
 
 
 def _events(file: Path) -> Iterator[Event]:
-    """Every whole line; a line torn by a crash is the last thing that did not happen."""
+    """Every whole line; a line torn by a crash is the last thing that did not happen, and one of others is no event."""
     for line in file.read_text(encoding="utf-8", errors="replace").splitlines():
         try:
-            parsed = cast("dict[str, Any]", json.loads(line))
+            told = json.loads(line)
         except json.JSONDecodeError:
             continue
-        yield Event(parsed["at"], parsed["event"], parsed["step"], parsed["data"])
+        match told:
+            case {"at": str(at), "event": str(event), "step": str() | None as step, "data": dict(data)}:
+                yield Event(at, event, step, data)
+            case _:
+                continue
 
 
 def _torn(file: Path) -> bool:

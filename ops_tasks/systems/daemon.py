@@ -194,10 +194,13 @@ def _orphans(home: Path, since: float, *, family: bool) -> list[psutil.Process]:
     """What has come of a keeper of this stack that is gone: its daemon, and with `family` whatever came of that."""
     import psutil
 
+    me = psutil.Process()  # a run of the daemon may well have started us
+    not_meant = {me.pid, *(parent.pid for parent in me.parents())}
     found: list[psutil.Process] = []
     for process in psutil.process_iter():
         with suppress(psutil.Error, OSError):
-            if process.create_time() < since - SLACK or process.status() == psutil.STATUS_ZOMBIE:
+            gone = process.pid in not_meant or process.status() == psutil.STATUS_ZOMBIE
+            if gone or process.create_time() < since - SLACK:
                 continue
             ours = process.environ().get(MARK) == str(folder_of(home).resolve())
             if ours and (family or _is_daemon(process.cmdline())):

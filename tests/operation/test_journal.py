@@ -59,6 +59,19 @@ def test_status(tmp_path: Path, events: list[str], status: str, begun: bool) -> 
     assert [found.operation for found in unfinished(tmp_path)] == (["abc123"] if status == "stopped" else [])
 
 
+@pytest.mark.parametrize(
+    "odd",
+    ["null", "12", '"text"', "[]", "{}", '{"at": "now"}', '{"at": 1, "event": "failed", "step": null, "data": {}}'],
+)
+def test_a_line_that_is_no_event_hides_nothing(odd: str, tmp_path: Path) -> None:
+    journal = write(tmp_path, "abc123", "planned", "started:a")
+    with (journal.folder / EVENTS).open("a", encoding="utf-8") as file:
+        file.write(f"{odd}\n")
+    journal.append("done", "a")
+    assert [event.event for event in read(tmp_path, "abc123").events] == ["planned", "started", "done"]
+    assert [found.operation for found in unfinished(tmp_path)] == ["abc123"]
+
+
 def test_what_was_written_is_read(tmp_path: Path) -> None:
     journal = Journal(operations(tmp_path) / "abc123")
     journal.append(

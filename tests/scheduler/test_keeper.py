@@ -104,6 +104,16 @@ def test_what_a_killed_keeper_has_left_behind_ends_too(family: bool, tmp_path: P
         os.kill(pid, signal.SIGKILL)
 
 
+def test_whoever_was_started_by_the_daemon_does_not_end_itself(tmp_path: Path) -> None:
+    """A run of the daemon, or a shell that has its environment, may be what rolls back."""
+    home = tmp_path / ".ops"
+    code = f"from pathlib import Path; from ops_tasks.systems import daemon; print(daemon.stop({home!r}, family=True))"
+    code = code.replace("PosixPath", "Path")
+    env = {**os.environ, daemon.MARK: str(daemon.folder_of(home).resolve())}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "False\n")
+
+
 def test_it_gives_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from ops_tasks.systems import daemon_keeper
 
