@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from ops_tasks import whole_files
 from ops_tasks.errors import UsageError, nearest
@@ -204,8 +204,8 @@ def _events(file: Path) -> Iterator[Event]:
         except json.JSONDecodeError:
             continue
         match told:
-            case {"at": str(at), "event": str(event), "step": str() | None as step, "data": dict(data)}:
-                yield Event(at, event, step, data)
+            case {"at": str(at), "event": str(event), "step": str() | None as step, "data": dict()}:
+                yield Event(at, event, step, told["data"])
             case _:
                 continue
 
