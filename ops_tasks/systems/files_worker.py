@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -37,7 +38,7 @@ def copy_set(
 
     `files` and `folders` are relative to `root`; the copies keep their relative paths below `target`. Databases in
     `links` are linked with their WALs instead of copied: for those that are going to be replaced by other files and
-    never written to again. Returns one entry per file: `path`, `size`, `sha256`, `kind`, and for databases
+    never written to again. Returns one entry per file: `path`, `size`, `sha256`, `kind`, `mode`, and for databases
     `storage_version`, `written_by`, `bad_blocks`. Raises `Busy` with the PID when anybody else has one of the
     databases open for writing.
     """
@@ -118,6 +119,7 @@ def place(root: str, source: str, sha256: str, target: str, kept: str) -> dict[s
             done.append(str(fresh))
         for fresh in reversed(done):
             place = Path(fresh).with_name(Path(fresh).name[1:].removesuffix(".ops-new"))
+            open_alike(Path(fresh), place, entry["mode"])
             Path(fresh).rename(place)
     flush(live.parent)
     return {"placed": [target], "sha256": sha256}
@@ -213,7 +215,8 @@ def _link(source: Path, target: Path) -> bool:
 
 def _entry(descriptor: int, path: str, kind: str, size: int, digest: str) -> dict[str, Any]:
     """The manifest's words on a file."""
-    entry: dict[str, Any] = {"path": path, "size": size, "sha256": digest, "kind": kind}
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    entry: dict[str, Any] = {"path": path, "size": size, "sha256": digest, "kind": kind, "mode": mode}
     return entry | (_scan_words(scan(descriptor)) | {"head": _head(descriptor)} if kind == "duckdb" else {})
 
 
@@ -265,6 +268,20 @@ def _scan_words(found: Scan) -> dict[str, Any]:
         "damaged_blocks": list(found.damaged),
         "doubtful_blocks": list(found.doubtful),
     }
+
+
+def open_alike(fresh: Path, place: Path, kept: int | None) -> None:
+    """Let those open a file that could open what is in its `place`, or, where nothing is, what was `kept` (its mode).
+
+    Whoever owns it can read and write it in any case: the next copy has to.
+    """
+    if place.exists():
+        there = place.stat()
+        with contextlib.suppress(PermissionError):
+            os.chown(fresh, there.st_uid, there.st_gid)
+        kept = stat.S_IMODE(there.st_mode)
+    if kept is not None:
+        fresh.chmod(kept | stat.S_IRUSR | stat.S_IWUSR)
 
 
 def fresh_beside(target: Path) -> Path:

@@ -11,7 +11,7 @@ from typing import Any
 
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.copying import copy
-from ops_tasks.systems.files_worker import fresh_beside, is_as_kept
+from ops_tasks.systems.files_worker import fresh_beside, is_as_kept, open_alike
 from ops_tasks.systems.record_locks import exclusive, opened
 from ops_tasks.systems.sharing import MANIFEST, is_linked, refuse_changed, sha256_of, written_by_others
 from ops_tasks.systems.worker_main import progress
@@ -72,6 +72,8 @@ def restore(
         found = {path: _mark(staged[path] if path in staged else base / path) for path in wanted}
         ours = {path.relative_to(base).as_posix() for path in staged.values()}  # a killed restore's, in a folder
         aside.mkdir(parents=True, exist_ok=True)  # the sign that something may have been replaced
+        for path, fresh in staged.items():
+            open_alike(fresh, base / path, wanted[path].get("mode"))
         for path in sorted({*different, *(p for p in extra if p not in wanted and p not in ours)}):
             if (base / path).exists():
                 (aside / path).parent.mkdir(parents=True, exist_ok=True)

@@ -303,6 +303,22 @@ def test_a_snapshot_of_before_headers_were_hashed(small: Stack) -> None:
     assert contents(small.root) == before
 
 
+@pytest.mark.parametrize("present", [0o664, 0o640, None], ids=["opened", "closed", "gone"])
+@pytest.mark.parametrize("consume", [False, True])
+def test_who_could_read_a_file_can_read_it_again(consume: bool, present: int | None, small: Stack) -> None:
+    """What is there now says it, or the snapshot, where nothing is there."""
+    live = small.root / "data" / "raw.duckdb"
+    live.chmod(0o604)
+    taken = take(small)
+    if present is None:
+        live.unlink()
+    else:
+        live.write_bytes(b"broken")
+        live.chmod(present)
+    back(small, taken, consume=consume)
+    assert live.stat().st_mode & 0o777 == (0o604 if present is None else present)
+
+
 KILLED = """
 import os, signal, sys
 from pathlib import Path
