@@ -10,7 +10,8 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from sandbox import account, build, cache, run
+from ops_tasks.systems import daemon
+from sandbox import account, build, cache, run, scheduler
 from sandbox.api import server
 from sandbox.api import state as states
 from sandbox.breaks import locked
@@ -103,7 +104,7 @@ def copy(source: Path | str, target: Path | str) -> Path:
 
 
 def down(folder: Path | str = DEFAULT, *, remove: bool = False) -> bool:
-    """Stop the API server of a stack and whoever holds its files, and remove the stack on request.
+    """Stop the API server of a stack, its daemons and whoever holds its files, and remove the stack on request.
 
     True when a server was running.
     """
@@ -111,6 +112,8 @@ def down(folder: Path | str = DEFAULT, *, remove: bool = False) -> bool:
     states.read(folder)
     stopped = server.stop(folder)
     locked.release(folder)
+    daemon.stop(folder / ".ops", family=True)
+    scheduler.stop_all(folder)
     if remove:
         shutil.rmtree(folder)
     return stopped

@@ -39,11 +39,13 @@ def ops_task(
     positional: tuple[str, ...] = (),
     default: bool = False,
     public: str | None = None,
+    short: bool = True,
 ) -> Callable[[Callable[..., Document]], Task[Callable[..., Any]]]:
     """Make an Invoke task of a function that returns a `Document`.
 
     The function takes the Invoke context, then `terminal` as a keyword, then its flags; `json` is a flag of every
-    task. `public` is the name in documents where it differs from the task's own (`ops.backfill`).
+    task. `public` is the name in documents where it differs from the task's own (`ops.backfill`). `short` gives every
+    flag a letter of its own, as long as there are enough.
     """
 
     def wrap(body: Callable[..., Document]) -> Task[Callable[..., Any]]:
@@ -59,6 +61,8 @@ def ops_task(
             stack = str(kwargs.get("stack") or "")
 
             def work(terminal: Terminal) -> Document:
+                if args[0].config.run.dry:
+                    raise UsageError("--dry is for shell commands, and this task runs none of them", "look with --plan")
                 for key in positional:
                     _refuse_flag(key, str(kwargs[key]), [f"--{one.replace('_', '-')}" for one in signature.parameters])
                 return body(*args, terminal=terminal, **kwargs)
@@ -69,7 +73,12 @@ def ops_task(
         vars(run)["__signature__"] = signature
         words = {key: text for key, text in (HELP | (help or {})).items() if key in signature.parameters}
         decorate = cast("Any", invoke_tasks).task  # Invoke does not type its decorator
-        kind = {"iterable": list(iterable), "positional": list(positional), "default": default}
+        kind = {
+            "iterable": list(iterable),
+            "positional": list(positional),
+            "default": default,
+            "auto_shortflags": short,
+        }
         return cast("Task[Callable[..., Any]]", decorate(name=name, help=words, **kind)(run))
 
     return wrap

@@ -55,6 +55,8 @@ def report(
     from ops_tasks.scenarios.account import account
 
     found = find(stack)
+    if STDOUT in (html, md) and html and md:
+        raise UsageError("one report only can go to standard output", "give the other one a file")
     for name in (html, md):
         if name and name != STDOUT:
             _refuse(Path(name), force=force)
@@ -64,12 +66,12 @@ def report(
     record = records[-1] if operation in ("", LATEST) else read(found.home, operation)
     told = account(found, record, running=lock.holder(found.home).get("operation") == record.operation)
     written: list[str] = []
-    if html:
+    if html and html != STDOUT:
         written.append(_write(Path(html), incident.html(told)))
     if md and md != STDOUT:
         written.append(_write(Path(md), incident_markdown.markdown(told)))
-    if md == STDOUT:
-        terminal.raw(incident_markdown.markdown(told))
+    if STDOUT in (html, md):
+        terminal.raw(incident.html(told) if html else incident_markdown.markdown(told))
     elif not written:
         _show(terminal, told)
     for name in written:

@@ -213,6 +213,7 @@ def keep(
 @ops_task(
     "prune",
     public="snapshot.prune",
+    short=False,
     help={
         "keep_last": "Keep this many of the newest.",
         "keep_daily": "Keep the newest of each of the last N days that have one.",

@@ -81,6 +81,20 @@ def test_help_after_a_task_that_needs_a_value(flag: str, task: str, program: lis
     assert done.stdout == run(*program, "--help", task).stdout
 
 
+@pytest.mark.parametrize("words", [[*OPS, "--dry"], [*OPS, "-R"], [*INVOKE, "--dry"]], ids=["ops", "ops-R", "invoke"])
+def test_a_dry_run_of_invoke_s_runs_nothing(words: list[str]) -> None:
+    """It is for shell commands: without a refusal everything would be done, and none of it echoed."""
+    done = run(*words, "snapshot.create")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--plan" in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(PLUGIN.task_names))
+def test_every_flag_is_one_that_can_be_typed(name: str) -> None:
+    letters = [one for flag in PLUGIN[name].get_arguments() for one in flag.names if len(one) == 1]
+    assert all(letter.isalnum() for letter in letters)
+
+
 def test_an_unknown_flag_is_no_value(tmp_path: Path) -> None:
     done = run(*OPS, "rollback", "--yess", cwd=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
