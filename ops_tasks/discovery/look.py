@@ -34,7 +34,8 @@ def around(root: Path, say: Say) -> Found:
     loaded = {name: path for name, path in strays.items() if looked[name]["dlt"]}
     unused = [tree.told(path) for name, path in strays.items() if name not in loaded]
     looked = {name: told for name, told in looked.items() if name not in strays or name in loaded}
-    found, missing = sources.group(looked, project.reads["raw"])
+    covered = [table for table in project.reads["raw"] if table[0] not in project.others]
+    found, missing = sources.group(looked, covered)
     return Found(
         tuple(_facts(tree, project, loaded, looked, found, say)),
         (

@@ -12,6 +12,7 @@ from ops_tasks.discovery import days, loaders, windows
 from ops_tasks.discovery.facts import Fact
 from ops_tasks.discovery.tree import Tree
 from ops_tasks.errors import OpsError
+from ops_tasks.systems.secrets import redact
 from ops_tasks.systems.worker import Worker
 
 PREFIXES, SUFFIXES = ("raw_", "src_", "source_", "landing_", "bronze_"), ("_raw", "_src", "_landing", "_bronze")
@@ -109,6 +110,10 @@ def _load(tree: Tree, source: Source, paths: Sequence[Path]) -> Iterator[Fact]:
             yield Fact((*key, "load"), None, question or "nothing was found", question or asked)
             return
         command, others = chosen[0], chosen[1:]
+        if redact(" ".join(command.words)) != " ".join(command.words):
+            asked = f"what loads {source.name}? {command.where} has a secret in its words: take it from the environment"
+            yield Fact((*key, "load"), None, f"{why}, and would bring a secret into this file", asked)
+            return
         asked = f"also possible: {', '.join(one.where for one in others)}" if others else ""
         yield Fact((*key, "load"), {"command": list(command.words)}, why, asked)
         told = windows.of_shell(command.files, " ".join(command.words), source.name)
