@@ -94,8 +94,8 @@ def reads(project: str, gateway: str | None) -> dict[str, Any]:
     """Return what the models make and read.
 
     `raw`: tables that models read and nobody makes there, as [catalog, schema, table]; `columns`: such a table's three
-    names joined by dots -> columns that the models which read it name; `models`: how many there are; `made`: schemas
-    that they are made in, as [catalog, schema].
+    names joined by dots, in lower case -> columns that the models which read it name; `models`: how many there are;
+    `made`: schemas that they are made in, as [catalog, schema].
 
     The connections are read-only, so that nothing can be written.
     """
@@ -111,7 +111,7 @@ def reads(project: str, gateway: str | None) -> dict[str, Any]:
         place = [table.catalog or context.default_catalog or "", table.db, table.name]
         found.append(place)
         readers = [model for model in real.values() if name in model.depends_on and model.is_sql]
-        columns[".".join(place)] = sorted(
+        columns[".".join(place).lower()] = sorted(
             {str(one.name) for reader in readers for one in reader.query.find_all(exp.Column)}
         )
     made = {(model.fully_qualified_table.catalog, model.fully_qualified_table.db) for model in real.values()}

@@ -36,9 +36,11 @@ class Column(TypedDict):
 
 
 class Found(TypedDict):
-    """One database: `tables` (schema -> table -> date candidates), what `dlt` says, whether SQLMesh's `state` is in."""
+    """One database: `tables` (schema -> table -> date candidates), `views` (schema -> names), what `dlt` says, whether
+    SQLMesh's `state` is in."""
 
     tables: dict[str, dict[str, list[Column]]]
+    views: dict[str, list[str]]
     dlt: list[dict[str, Any]]
     state: bool
 
@@ -59,13 +61,7 @@ def look(databases: dict[str, str], leave_out: list[list[str]]) -> dict[str, Fou
 
 
 def _found(connection: duckdb.DuckDBPyConnection, catalog: str, made: set[tuple[str, str]]) -> Found:
-    listed = connection.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? AND NOT internal ORDER BY 1, 2",
-        [catalog],
-    ).fetchall()
-    there: dict[str, list[str]] = {}
-    for schema, table in listed:
-        there.setdefault(str(schema), []).append(str(table))
+    there, views = _listed(connection, catalog, "table"), _listed(connection, catalog, "view")
     state = any("_snapshots" in tables and "_intervals" in tables for tables in there.values())
     tables: dict[str, dict[str, list[Column]]] = {}
     for schema, names in there.items():
@@ -80,7 +76,18 @@ def _found(connection: duckdb.DuckDBPyConnection, catalog: str, made: set[tuple[
         if "_dlt_version" in names and "_dlt_pipeline_state" in names
         for one in _dlt(connection, catalog, schema, names)
     ]
-    return Found(tables=tables, dlt=dlt, state=state)
+    return Found(tables=tables, views=views, dlt=dlt, state=state)
+
+
+def _listed(connection: duckdb.DuckDBPyConnection, catalog: str, kind: str) -> dict[str, list[str]]:
+    """Names by schema of every `table`, or every `view`."""
+    found: dict[str, list[str]] = {}
+    for schema, name in connection.execute(
+        f"SELECT schema_name, {kind}_name FROM duckdb_{kind}s() WHERE database_name = ? AND NOT internal ORDER BY 1, 2",
+        [catalog],
+    ).fetchall():
+        found.setdefault(str(schema), []).append(str(name))
+    return found
 
 
 def _is_staging(schema: str, there: dict[str, list[str]]) -> bool:
