@@ -12,7 +12,7 @@ from ops_tasks.discovery.described import text_in
 from ops_tasks.discovery.facts import Found
 from ops_tasks.discovery.writing import Edit
 from ops_tasks.discovery.yaml_text import Read
-from ops_tasks.errors import OpsError, StepFailed, UsageError
+from ops_tasks.errors import OpsError, UsageError
 from ops_tasks.stack import Stack, of_text
 from ops_tasks.systems import git, precommit
 from ops_tasks.systems.precommit import Hook
@@ -57,7 +57,7 @@ def edits(file: Path, found: Found, hooks: Sequence[Hook], package: str, read: R
 def write(changed: Iterable[Edit]) -> None:
     """Write every edit, or none: where one cannot be written, those before it are put back.
 
-    Raises `StepFailed` that names the file and the reason, `OpsError` where a file could not be put back either.
+    Raises `UsageError` that names the file and the reason, `OpsError` where a file could not be put back either.
     """
     before: dict[Path, tuple[bytes | None, int | None]] = {}
     path = Path()
@@ -72,7 +72,7 @@ def write(changed: Iterable[Edit]) -> None:
             raise OpsError(f"could not be put back: {', '.join(left)}", "git diff shows what is new there") from None
         if isinstance(error, OSError):
             reason = f"{path} cannot be written: {error.strerror}; every file is as it was"
-            raise StepFailed(reason, "make it and its folder writable") from None
+            raise UsageError(reason, "make it and its folder writable") from None
         raise
 
 

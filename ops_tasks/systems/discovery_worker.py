@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Iterable
 from typing import Any, TypedDict, cast
 
 import duckdb
@@ -61,7 +62,19 @@ def look(databases: dict[str, str], leave_out: list[list[str]]) -> dict[str, Fou
 
 
 def _found(connection: duckdb.DuckDBPyConnection, catalog: str, made: set[tuple[str, str]]) -> Found:
-    there, views = _listed(connection, catalog, "table"), _listed(connection, catalog, "view")
+    there = _by_schema(
+        connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() "
+            "WHERE database_name = ? AND NOT internal ORDER BY 1, 2",
+            [catalog],
+        ).fetchall()
+    )
+    views = _by_schema(
+        connection.execute(
+            "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = ? AND NOT internal ORDER BY 1, 2",
+            [catalog],
+        ).fetchall()
+    )
     state = any("_snapshots" in tables and "_intervals" in tables for tables in there.values())
     tables: dict[str, dict[str, list[Column]]] = {}
     for schema, names in there.items():
@@ -79,13 +92,9 @@ def _found(connection: duckdb.DuckDBPyConnection, catalog: str, made: set[tuple[
     return Found(tables=tables, views=views, dlt=dlt, state=state)
 
 
-def _listed(connection: duckdb.DuckDBPyConnection, catalog: str, kind: str) -> dict[str, list[str]]:
-    """Names by schema of every `table`, or every `view`."""
+def _by_schema(listed: Iterable[tuple[Any, ...]]) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    for schema, name in connection.execute(
-        f"SELECT schema_name, {kind}_name FROM duckdb_{kind}s() WHERE database_name = ? AND NOT internal ORDER BY 1, 2",
-        [catalog],
-    ).fetchall():
+    for schema, name in listed:
         found.setdefault(str(schema), []).append(str(name))
     return found
 

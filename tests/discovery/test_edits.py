@@ -15,7 +15,7 @@ from ops_tasks.discovery.facts import Fact, Found
 from ops_tasks.discovery.loaders import commands
 from ops_tasks.discovery.tree import grow
 from ops_tasks.discovery.writing import Edit
-from ops_tasks.errors import OpsError, StepFailed, UsageError
+from ops_tasks.errors import OpsError, UsageError
 from ops_tasks.namespaces.init import as_invoke
 from ops_tasks.stack import find
 
@@ -127,7 +127,7 @@ def test_where_one_cannot_be_written_none_is(tmp_path: Path, monkeypatch: pytest
         real(file, content, mode)
 
     monkeypatch.setattr(whole_files, "write", immutable)
-    with pytest.raises(StepFailed, match="last cannot be written: Operation not permitted; every file is as it was"):
+    with pytest.raises(UsageError, match="last cannot be written: Operation not permitted; every file is as it was"):
         write(made)
     assert state(tmp_path) == before
 
