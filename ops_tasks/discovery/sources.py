@@ -77,11 +77,12 @@ def _by_name(looked: Mapping[str, Any], kind: str) -> dict[str, tuple[str, str, 
 
 
 def _short(name: str) -> str:
+    short = name
     for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
+        short = short[len(prefix) :] if short.lower().startswith(prefix) else short
     for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
+        short = short[: -len(suffix)] if short.lower().endswith(suffix) else short
+    return short or name
 
 
 def _free(name: str, catalog: str, found: Sequence[Source]) -> str:

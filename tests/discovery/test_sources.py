@@ -38,7 +38,7 @@ def test_every_schema_is_a_source_with_a_name_of_its_own() -> None:
 def test_names_are_the_same_in_any_case(read: str) -> None:
     there = looked({"Raw_B": ["Orders"]})
     (found,), notes = group(there, raw(read))
-    assert (found.dataset, list(found.tables)) == ("Raw_B", ["Orders"])
+    assert (found.name, found.dataset, list(found.tables)) == ("B", "Raw_B", ["Orders"])
     assert notes == []
     told = facts(Tree(Path(), ()), found, there, {"wh.raw_b.orders": ["day"]}, [])
     assert next(fact.value for fact in told if "tables" in fact.key) == {"date_column": "Day"}
