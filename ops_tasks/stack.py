@@ -18,6 +18,7 @@ from ops_tasks.errors import UsageError, nearest
 from ops_tasks.sections import LOCAL, MOTHERDUCK, LoadSection, OpsSection, SourceSection
 
 FILE = "invoke.yaml"
+FILES = (FILE, "invoke.yml")
 BACKEND = "DATABOX_BACKEND"
 MD = "md:"
 TOKENS = ("motherduck_token", "MOTHERDUCK_TOKEN")
@@ -150,9 +151,9 @@ def find(folder: str | Path | None = None) -> Stack:
     Raises `UsageError` with file, line and key for anything missing, unknown or of the wrong type.
     """
     if folder:
-        file = Path(folder).expanduser().resolve() / FILE
-        if not file.is_file():
-            raise UsageError(f"no {FILE} in {file.parent}", "give --stack the folder that holds it")
+        asked = Path(folder).expanduser().resolve()
+        if (file := described(asked)) is None:
+            raise UsageError(f"no {FILE} in {asked}", "give --stack the folder that holds it")
         return _load(file, _parse(file))
     return find_above(Path.cwd(), "give --stack=DIR, or describe your stack with invoke ops.init")
 
@@ -161,12 +162,16 @@ def find_above(folder: Path, way_out: str = "") -> Stack:
     """The stack of the nearest `invoke.yaml` with an `ops:` key in `folder` or above it; `UsageError` for none."""
     here = folder.resolve()
     for parent in (here, *here.parents):
-        file = parent / FILE
-        if file.is_file():
+        if (file := described(parent)) is not None:
             parsed = _parse(file)
             if "ops" in parsed:
                 return _load(file, parsed)
     raise UsageError(f"no {FILE} with an 'ops:' section in {here} or above it", way_out)
+
+
+def described(folder: Path) -> Path | None:
+    """The configuration of a folder, where it has one: Invoke (3.0) reads the first of `FILES` alone."""
+    return next((file for name in FILES if (file := folder / name).is_file()), None)
 
 
 def of_text(file: Path, text: str) -> Stack:
@@ -206,7 +211,7 @@ def _parsed(file: Path, text: str) -> dict[str, Any]:
         broken: Any = error
         line = broken.problem_mark.line + 1 if broken.problem_mark else 1
         raise UsageError(f"{file}:{line}: not YAML: {broken.problem}") from None
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:
         raise UsageError(f"{file}: not YAML: {str(error).splitlines()[0]}") from None
     return cast("dict[str, Any]", parsed) if isinstance(parsed, dict) else {}
 

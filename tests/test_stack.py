@@ -172,6 +172,15 @@ def test_the_nearest_file_with_a_section_is_taken(tmp_path: Path, monkeypatch: p
     assert find().root == tmp_path
 
 
+def test_the_other_ending_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (write(tmp_path) / "invoke.yaml").rename(tmp_path / "invoke.yml")
+    monkeypatch.chdir(tmp_path)
+    assert find().file == find(tmp_path).file == tmp_path / "invoke.yml"
+    (tmp_path / "invoke.yaml").write_text("run: {echo: true}\n")
+    with pytest.raises(UsageError, match="no 'ops:' section"):
+        find(tmp_path)
+
+
 def test_no_file_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(UsageError, match=r"no invoke\.yaml with an 'ops:' section") as caught:

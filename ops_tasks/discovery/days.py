@@ -33,10 +33,11 @@ def day_of(columns: Sequence[Mapping[str, Any]], dlt: Mapping[str, Any], read: S
     cursor = str(dlt.get("cursor") or "")
     if cursor in by_name:
         return Told(cursor, f"{cursor} is dlt's cursor, {_kind(by_name[cursor])}")
+    used = {name.lower() for name in read}
     reasons = {
         "dates of events, not of their writing": [name for name in by_name if not CLOCKS.search(name)],
         "part of the key": [name for name in by_name if name in dlt.get("keys", [])],
-        "read by the models": [name for name in by_name if name in read],
+        "read by the models": [name for name in by_name if name.lower() in used],
         "filled in every row": [name for name, one in by_name.items() if one["filled"] >= 1],
         "not ahead of today": [name for name, one in by_name.items() if str(one["newest"] or "") <= str(today)],
         "called so": [name for name in by_name if DAYLIKE.search(name)],

@@ -2,48 +2,52 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from ops_tasks import whole_files
 from ops_tasks.discovery import writing
+from ops_tasks.discovery.described import text_in
 from ops_tasks.discovery.facts import Found
 from ops_tasks.discovery.writing import Edit
-from ops_tasks.errors import UsageError
-from ops_tasks.stack import FILE, Stack, of_text
+from ops_tasks.discovery.yaml_text import Read
+from ops_tasks.errors import OpsError, UsageError
+from ops_tasks.stack import Stack, of_text
 from ops_tasks.systems import git, precommit
 from ops_tasks.systems.precommit import Hook
 
 OF_CONTRACTS = ("ops-schema-gate", "ops-contract-lint")
 TASKS = "tasks.py"
 IGNORE = ".gitignore"
+SPECIAL = re.compile(r"[\\*?\[]")
 
 
-def edits(folder: Path, found: Found, hooks: Sequence[Hook], package: str) -> tuple[list[Edit], list[str]]:
-    """Every file that describes the stack in `folder`, changed or not, and notes for the person.
+def edits(file: Path, found: Found, hooks: Sequence[Hook], package: str, read: Read) -> tuple[list[Edit], list[str]]:
+    """Every file that describes the stack, changed or not, and notes for the person; the section goes into `file`.
 
-    Raises `UsageError` where a file cannot be added to, or the section that comes out could not be used.
+    `read` is Invoke's own reading of a text. Raises `UsageError` where a file cannot be added to, or the section that
+    comes out could not be used.
     """
-    file = folder / FILE
-    before = _text(file)
-    after, notes = writing.with_section(before, found.facts, file)
+    folder, before = file.parent, text_in(file)
+    after, notes = writing.with_section(before, found.facts, file, read)
     stack = of_text(file, after)
     made = [Edit(file, before, after)]
     top = _top(folder)
     tasks = folder / TASKS
     if not tasks.exists() and not (folder / "tasks").is_dir():
         made.append(Edit(tasks, None, writing.TASKS))
-    elif "ops_tasks" not in (_text(tasks) or "") and not (folder / "tasks").is_dir():
+    elif "ops_tasks" not in (text_in(tasks) or "") and not (folder / "tasks").is_dir():
         notes.append("tasks.py is yours: `from ops_tasks import ns`, or the `ops` program without it")
     ignore = (top or folder) / IGNORE
-    made.append(Edit(ignore, _text(ignore), writing.ignored(_text(ignore), _unignored(stack, top or folder, top))))
+    there = text_in(ignore)
+    made.append(Edit(ignore, there, writing.ignored(there, _unignored(stack, top or folder, top))))
     if top is None:
         notes.append("no git repository here: no hooks were added")
         return made, notes
     config = top / precommit.FILE
     wanted = [hook for hook in hooks if stack.config.contracts is not None or hook.id not in OF_CONTRACTS]
-    was = _text(config)
+    was = text_in(config)
     made.append(Edit(config, was, precommit.with_hooks(was or "", wanted, [package], config)))
     if not precommit.is_installed(top):
         notes.append("git does not call pre-commit in this clone yet: pre-commit install")
@@ -51,26 +55,37 @@ def edits(folder: Path, found: Found, hooks: Sequence[Hook], package: str) -> tu
 
 
 def write(changed: Iterable[Edit]) -> None:
-    """Write every edit, each at once: a file is the old one or the new one, whatever happens."""
-    for edit in changed:
-        descriptor, name = tempfile.mkstemp(dir=edit.path.parent, prefix=f".{edit.path.name}.")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-                stream.write(edit.after)
-            Path(name).chmod(edit.path.stat().st_mode & 0o777 if edit.path.exists() else 0o644)
-            Path(name).replace(edit.path.resolve())
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+    """Write every edit, or none: where one cannot be written, those before it are put back.
 
-
-def _text(path: Path) -> str | None:
+    Raises `UsageError` that names the file and the reason, `OpsError` where a file could not be put back either.
+    """
+    before: dict[Path, tuple[bytes | None, int | None]] = {}
+    path = Path()
     try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path} is no text") from None
+        for edit in changed:
+            path = edit.path.resolve()
+            there = path.exists()
+            before[path] = (path.read_bytes(), path.stat().st_mode & 0o777) if there else (None, None)
+            whole_files.write(path, edit.after, before[path][1])
+    except BaseException as error:
+        if left := [told for path, (was, mode) in before.items() if (told := _put_back(path, was, mode))]:
+            raise OpsError(f"could not be put back: {', '.join(left)}", "git diff shows what is new there") from None
+        if isinstance(error, OSError):
+            reason = f"{path} cannot be written: {error.strerror}; every file is as it was"
+            raise UsageError(reason, "make it and its folder writable") from None
+        raise
+
+
+def _put_back(path: Path, was: bytes | None, mode: int | None) -> str:
+    """Make a file again what it was, where it is not; says what went wrong with that, if anything."""
+    try:
+        if was is None:
+            path.unlink(missing_ok=True)
+        elif path.read_bytes() != was:
+            whole_files.write(path, was, mode)
+    except OSError as error:
+        return f"{path} ({error.strerror})"
+    return ""
 
 
 def _top(folder: Path) -> Path | None:
@@ -90,12 +105,16 @@ def _unignored(stack: Stack, base: Path, top: Path | None) -> list[str]:
 
 
 def _private(stack: Stack, base: Path) -> Iterator[tuple[Path, str]]:
-    yield stack.home / "operations", f"/{stack.home.relative_to(base).as_posix()}/"
-    for file in stack.duckdb_files:
-        yield file, f"/{file.relative_to(base).as_posix()}*"
+    """A file that is nobody else's, and the line for it; what is not below `base` cannot be in its repository."""
+    folders = [(stack.home, stack.home / "operations")]
     if stack.config.dlt is not None:
-        folder = stack.root / stack.config.dlt.pipelines_dir
-        yield folder / "state.json", f"/{folder.relative_to(base).as_posix()}/"
+        pipelines = stack.root / stack.config.dlt.pipelines_dir
+        folders.append((pipelines, pipelines / "state.json"))
+    found = [(inside, folder, "/") for folder, inside in folders] + [(file, file, "*") for file in stack.duckdb_files]
+    for inside, path, ending in found:
+        if path.is_relative_to(base):
+            escaped = SPECIAL.sub(r"\\\g<0>", path.relative_to(base).as_posix())
+            yield inside, f"/{escaped}{ending}"
 
 
 def _is_ignored(top: Path, path: Path) -> bool:

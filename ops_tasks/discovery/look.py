@@ -34,7 +34,9 @@ def around(root: Path, say: Say) -> Found:
     loaded = {name: path for name, path in strays.items() if looked[name]["dlt"]}
     unused = [tree.told(path) for name, path in strays.items() if name not in loaded]
     looked = {name: told for name, told in looked.items() if name not in strays or name in loaded}
-    found, missing = sources.group(looked, project.reads["raw"])
+    elsewhere = {name.lower() for name in project.others}
+    covered = [table for table in project.reads["raw"] if str(table[0]).lower() not in elsewhere]
+    found, missing = sources.group(looked, covered)
     return Found(
         tuple(_facts(tree, project, loaded, looked, found, say)),
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from ops_tasks.discovery.facts import Fact
 from ops_tasks.discovery.tree import Tree, documents, text_of
 from ops_tasks.errors import UsageError
 from ops_tasks.sections import LOCAL, MOTHERDUCK
+from ops_tasks.stack import TOKENS
 from ops_tasks.systems.worker import Worker, require
 
 YAML_KEYS = {"gateways", "model_defaults", "default_gateway"}
@@ -23,7 +25,7 @@ Say = Callable[[str], None]
 @dataclass(frozen=True)
 class Project:
     """A loaded project. `catalogs` are absolute paths or `md:NAME`, `state` the file of its state (None: in a catalog),
-    `reads` what `discovery_sqlmesh_worker.reads` says."""
+    `reads` what `discovery_sqlmesh_worker.reads` says, `others` catalogs of another system and its name."""
 
     folder: Path
     cwd: Path
@@ -32,6 +34,7 @@ class Project:
     reads: Mapping[str, Any]
     facts: tuple[Fact, ...]
     notes: tuple[str, ...]
+    others: Mapping[str, str]
 
     @property
     def remote(self) -> bool:
@@ -67,9 +70,15 @@ def read(tree: Tree, say: Say) -> Project:
         state = None
         known = [fact for fact in known if fact.key != ("sqlmesh", "state")]
     databases = list(_database_facts(tree, catalogs, name))
-    others = [one for one in told["gateways"] if one != name]
-    notes = [f"other gateways of SQLMesh are left alone: {', '.join(others)}"] if others else []
-    return Project(folder, cwd, catalogs, state, reads, (*databases, *known), tuple(notes))
+    notes = tuple(_notes(told, name, gateway))
+    return Project(folder, cwd, catalogs, state, reads, (*databases, *known), notes, gateway["others"])
+
+
+def _notes(told: Mapping[str, Any], name: str, gateway: Mapping[str, Any]) -> Iterator[str]:
+    if others := [one for one in told["gateways"] if one != name]:
+        yield f"other gateways of SQLMesh are left alone: {', '.join(others)}"
+    for catalog, system in cast("dict[str, str]", gateway["others"]).items():
+        yield f"catalog {catalog} is of {system}: not covered, only DuckDB files and MotherDuck are"
 
 
 def _is_sqlmesh(file: Path) -> bool:
@@ -99,6 +108,9 @@ def _gateway(told: Mapping[str, Any], folder: Path) -> tuple[str, Mapping[str, A
         )
     if gateway["state_type"] not in (None, "duckdb"):
         raise UsageError(f"{folder}: SQLMesh's state is on {gateway['state_type']}", "only a DuckDB file is supported")
+    if gateway["tokens"] and not any(os.environ.get(one) for one in TOKENS):
+        reason = f"{folder}: the path of catalog {gateway['tokens'][0]} has its token in it, which is not used here"
+        raise UsageError(reason, f"put the token into the environment, as {TOKENS[0]}")
     return name, gateway
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import chain, count
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from ops_tasks.discovery import days, loaders, windows
 from ops_tasks.discovery.facts import Fact
 from ops_tasks.discovery.tree import Tree
 from ops_tasks.errors import OpsError
+from ops_tasks.systems.secrets import redact
 from ops_tasks.systems.worker import Worker
 
 PREFIXES, SUFFIXES = ("raw_", "src_", "source_", "landing_", "bronze_"), ("_raw", "_src", "_landing", "_bronze")
@@ -37,7 +39,6 @@ class Source:
 def group(looked: Mapping[str, Any], raw: Sequence[Sequence[str]]) -> tuple[list[Source], list[str]]:
     """The sources, those of dlt first; and notes about raw tables that are read and are nowhere."""
     found: list[Source] = []
-    taken: set[tuple[str, str, str]] = set()
     for catalog, one in looked.items():
         for told in one["dlt"]:
             there = one["tables"].get(told["dataset"], {})
@@ -48,34 +49,53 @@ def group(looked: Mapping[str, Any], raw: Sequence[Sequence[str]]) -> tuple[list
     of_dlt = {(source.catalog, source.dataset) for source in found}
     groups: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     notes: list[str] = []
-    for catalog, schema, table in raw:
-        if table not in looked.get(catalog, {}).get("tables", {}).get(schema, {}):
-            notes.append(f"models read {catalog}.{schema}.{table}, and there is no such table")
-        elif (catalog, schema) not in of_dlt and (catalog, schema, table) not in taken:
-            groups.setdefault((catalog, schema), {})[table] = {}
-    for (catalog, schema), tables in groups.items():
+    tables, views = _by_name(looked, "tables"), _by_name(looked, "views")
+    for place in raw:
+        name = ".".join(place)
+        if (real := tables.get(name.lower())) is not None:
+            catalog, schema, table = real
+            if (catalog, schema) not in of_dlt:
+                groups.setdefault((catalog, schema), {})[table] = {}
+        elif name.lower() in views:
+            notes.append(f"models read {name}, which is a view: only tables can be loaded again")
+        else:
+            notes.append(f"models read {name}, and there is no such table")
+    for (catalog, schema), of_schema in groups.items():
         bare = schema if schema != "main" else catalog
-        found.append(Source(_free(_short(bare), catalog, found), catalog, schema, None, tables))
+        found.append(Source(_free(_short(bare), catalog, found), catalog, schema, None, of_schema))
     return found, notes
 
 
+def _by_name(looked: Mapping[str, Any], kind: str) -> dict[str, tuple[str, str, str]]:
+    """What there is, by its name in lower case: DuckDB knows no other difference between names."""
+    return {
+        f"{catalog}.{schema}.{name}".lower(): (catalog, schema, name)
+        for catalog, one in looked.items()
+        for schema, names in one[kind].items()
+        for name in names
+    }
+
+
 def _short(name: str) -> str:
+    short = name
     for prefix in PREFIXES:
-        name = name.removeprefix(prefix)
+        short = short[len(prefix) :] if short.lower().startswith(prefix) else short
     for suffix in SUFFIXES:
-        name = name.removesuffix(suffix)
-    return name
+        short = short[: -len(suffix)] if short.lower().endswith(suffix) else short
+    return short or name
 
 
 def _free(name: str, catalog: str, found: Sequence[Source]) -> str:
     taken = {source.name for source in found}
-    return name if name not in taken else f"{catalog}_{name}"
+    tries = chain([name, f"{catalog}_{name}"], (f"{catalog}_{name}_{at}" for at in count(2)))
+    return next(one for one in tries if one not in taken)
 
 
 def facts(
     tree: Tree, source: Source, looked: Mapping[str, Any], columns: Mapping[str, Sequence[str]], paths: Sequence[Path]
 ) -> Iterator[Fact]:
-    """Everything about one source; `columns` are those that models name, `paths` what is on `sys.path` of a load."""
+    """Everything about one source; `columns` are those that models name, by the lower-case name of their table, `paths`
+    what is on `sys.path` of a load."""
     key = ("sources", source.name)
     how = f"dlt's schema {source.name}" if source.dlt else "models read them, nobody makes them"
     yield Fact((*key, "catalog"), source.catalog, f"{len(source.tables)} raw tables are there: {how}")
@@ -84,7 +104,7 @@ def facts(
         yield Fact((*key, "pipeline"), source.pipeline, "dlt's own note of the pipeline")
     there = looked[source.catalog]["tables"][source.dataset]
     for table, dlt in source.tables.items():
-        read = columns.get(f"{source.catalog}.{source.dataset}.{table}", ())
+        read = columns.get(f"{source.catalog}.{source.dataset}.{table}".lower(), ())
         told = days.day_of(there[table], dlt, read, date.today())
         value = {"date_column": told.column} if told.column else {}
         yield Fact((*key, "tables", table), value, told.why, told.question)
@@ -109,6 +129,10 @@ def _load(tree: Tree, source: Source, paths: Sequence[Path]) -> Iterator[Fact]:
             yield Fact((*key, "load"), None, question or "nothing was found", question or asked)
             return
         command, others = chosen[0], chosen[1:]
+        if redact(" ".join(command.words)) != " ".join(command.words):
+            asked = f"what loads {source.name}? {command.where} has a secret in its words: take it from the environment"
+            yield Fact((*key, "load"), None, f"{why}, and would bring a secret into this file", asked)
+            return
         asked = f"also possible: {', '.join(one.where for one in others)}" if others else ""
         yield Fact((*key, "load"), {"command": list(command.words)}, why, asked)
         told = windows.of_shell(command.files, " ".join(command.words), source.name)

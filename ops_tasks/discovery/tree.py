@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -19,7 +20,7 @@ TESTS = {"tests", "test"}
 
 @dataclass(frozen=True)
 class Tree:
-    """Every file below a folder, sorted, and whether there were too many to look at all of them."""
+    """Every regular file below a folder, sorted, and whether there were too many to look at all of them."""
 
     root: Path
     files: tuple[Path, ...]
@@ -48,7 +49,7 @@ def grow(root: Path) -> Tree:
     for folder, folders, names in os.walk(root):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if _is_ours(here / name))
-        found += [here / name for name in names]
+        found += [here / name for name in names if os.path.isfile(here / name)]  # noqa: PTH113 - never raises
         if len(found) > MOST:
             return Tree(root, tuple(sorted(found)[:MOST]), cut=True)
     return Tree(root, tuple(sorted(found)))
@@ -65,7 +66,9 @@ def _is_ours(folder: Path) -> bool:
 def text_of(file: Path) -> str:
     """The text of a file; empty for one that is no text, is huge, or cannot be read."""
     try:
-        return file.read_text(encoding="utf-8") if file.stat().st_size <= BIGGEST else ""
+        there = file.stat()
+        ours = stat.S_ISREG(there.st_mode) and there.st_size <= BIGGEST
+        return file.read_text(encoding="utf-8") if ours else ""
     except (OSError, UnicodeDecodeError):
         return ""
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from ops_tasks.discovery.facts import Fact, tree_of
+from ops_tasks.discovery.yaml_text import Read, dump, load, mapping, plain
 from ops_tasks.errors import UsageError
-from ops_tasks.systems.questions import MARK
+from ops_tasks.systems.lines import document_end, inserted, lines_of
 
 OPS = "ops"
 NAMED = ("databases", "sources")
@@ -19,7 +20,6 @@ TASKS = '''"""Every task of ops-tasks: `invoke --list`."""
 
 from ops_tasks import ns as ns
 '''
-INDENT = 2
 
 
 @dataclass(frozen=True)
@@ -36,47 +36,53 @@ class Edit:
         return self.before != self.after
 
 
-def with_section(text: str | None, facts: Sequence[Fact], file: Path) -> tuple[str, list[str]]:
+def with_section(text: str | None, facts: Sequence[Fact], file: Path, read: Read) -> tuple[str, list[str]]:
     """`invoke.yaml` with an `ops:` section, or with what its section lacks; and notes about what is different there.
 
-    A section, a database or a source that is there already is not touched. Raises `UsageError` for a file that is no
-    mapping, or whose section is written in one line.
+    A section, a database or a source that is there already is not touched. `read` is Invoke's own reading of a text:
+    what it does not read as it was meant is not written. Raises `UsageError` for that, for a file that is no mapping,
+    and for one whose section is written in one line.
     """
-    loaded = _load(text or "", file)
+    before = text or ""
+    loaded = load(before, file)
     if OPS not in loaded:
-        body = _dump({OPS: tree_of(facts)}, _comments(facts, (OPS,)), 0)
-        gap = "\n" if text and not text.endswith("\n\n") else ""
-        return (HEAD + body if not (text or "").strip() else f"{(text or '').rstrip(chr(10))}\n{gap}{body}"), []
-    section = _mapping(loaded[OPS])
-    facts = _renamed(facts, section)
-    missing = _missing(facts, section)
-    made = text or ""
-    for path in missing:
-        mine = [fact for fact in facts if fact.key[: len(path)] == path]
-        made = _inserted(made, path, mine, file)
-    after = _load(made, file)
-    if _without(after[OPS], missing) != _plain(section):
-        raise UsageError(f"{file}: there is no place to add {'.'.join(missing[0])} to", "write it by hand")
-    return made, _differences(facts, section, missing)
+        made, missing, notes = _with_whole(before, facts, read), [(OPS,)], list[str]()
+    else:
+        section = section_of(loaded, file)
+        facts = _renamed(facts, section)
+        made, missing = before, _missing(facts, section)
+        for path in missing:
+            made = _with_part(made, path, [fact for fact in facts if fact.key[: len(path)] == path], file, read)
+        notes = _differences(facts, section, missing)
+        missing = [(OPS, *path) for path in missing]
+    if missing:
+        _prove(before, made, {OPS: tree_of(facts)}, missing, file, read)
+    return made, notes
+
+
+def section_of(loaded: Mapping[str, Any], file: Path) -> dict[str, Any]:
+    """The `ops:` section of a loaded file, empty where there is none; `UsageError` where it is no mapping."""
+    section: Any = loaded.get(OPS)
+    if not isinstance(section, dict | None):
+        raise UsageError(f"{file}: {OPS} is no mapping", "mend it first")
+    return mapping(cast("Any", section))
 
 
 def ignored(text: str | None, lines: Iterable[str]) -> str:
     """`.gitignore` with those of `lines` that it lacks."""
-    there = {line.strip() for line in (text or "").splitlines()}
-    added = [line for line in lines if line not in there]
-    if not added:
-        return text or ""
-    start = f"{(text or '').rstrip(chr(10))}\n" if (text or "").strip() else ""
-    return start + "\n".join(added) + "\n"
+    there = lines_of(text or "")
+    known = {line.strip() for line in there}
+    added = [line for line in lines if line not in known]
+    return inserted(there, len(there), added) if added else text or ""
 
 
 def _renamed(facts: Sequence[Fact], section: Mapping[str, Any]) -> list[Fact]:
     """A source that the section has under a name of its own is meant by that name."""
-    known = {name: _mapping(one) for name, one in _mapping(section.get("sources")).items()}
+    known = {name: mapping(one) for name, one in mapping(section.get("sources")).items()}
     own: dict[tuple[Any, Any, str], str] = {
         (one.get("catalog"), one.get("dataset"), table): name
         for name, one in known.items()
-        for table in _mapping(one.get("tables"))
+        for table in mapping(one.get("tables"))
     }
     names: dict[str, str] = {}
     for source, told in tree_of(facts).get("sources", {}).items():
@@ -98,7 +104,7 @@ def _missing(facts: Sequence[Fact], section: Mapping[str, Any]) -> list[tuple[st
         top = fact.key[0]
         if top not in section:
             found[(top,)] = None
-        elif top in NAMED and fact.key[1] not in (section[top] or {}):
+        elif top in NAMED and fact.key[1] not in mapping(section[top]):
             found[(top, fact.key[1])] = None
     return list(found)
 
@@ -113,31 +119,79 @@ def _differences(facts: Sequence[Fact], section: Mapping[str, Any], missing: Seq
             here = cast("dict[str, Any]", here).get(part) if isinstance(here, dict) else None
         if here is None and fact.value:
             notes.append(f"{fact.name} is not configured; found {_said(fact.value)}: {fact.why}")
-        elif here is not None and fact.value and _plain(here) != fact.value:
-            configured = _said(_plain(here)) or "empty"
+        elif here is not None and fact.value and plain(here) != fact.value:
+            configured = _said(plain(here)) or "empty"
             notes.append(f"{fact.name} is {configured}, left alone; found {_said(fact.value)}: {fact.why}")
     return notes
 
 
 def _said(value: Any) -> str:
-    return ", ".join(f"{key}: {one}" for key, one in _mapping(value).items()) if isinstance(value, dict) else str(value)
+    return ", ".join(f"{key}: {one}" for key, one in mapping(value).items()) if isinstance(value, dict) else str(value)
 
 
-def _inserted(text: str, path: tuple[str, ...], facts: Sequence[Fact], file: Path) -> str:
+def _with_whole(text: str, facts: Sequence[Fact], read: Read) -> str:
+    """The text with the whole section behind everything else."""
+    body = dump({OPS: tree_of(facts)}, _comments(facts, (OPS,)), 0, read)
+    if not text.strip():
+        return HEAD + body
+    lines = lines_of(text)
+    at = document_end(lines)
+    gap = [""] if at and lines[at - 1].strip() else []
+    return inserted(lines, at, [*gap, *body.splitlines()])
+
+
+def _with_part(text: str, path: tuple[str, ...], facts: Sequence[Fact], file: Path, read: Read) -> str:
     """The text with a new part at the end of the block that it belongs to, indented as its neighbours."""
-    loaded = _load(text, file)
-    parent = loaded[OPS] if len(path) == 1 else loaded[OPS][path[0]]
-    if not parent or parent.fa.flow_style():
-        where = ".".join([OPS, *path[:-1]])
+    section = section_of(load(text, file), file)
+    parent: Any = section if len(path) == 1 else section[path[0]]
+    where = ".".join([OPS, *path[:-1]])
+    if not isinstance(parent, dict | None):
+        raise UsageError(f"{file}: {where} is no mapping", "mend it first")
+    # What a merge (`<<`) has brought has no place here.
+    block = cast("Any", parent)
+    places: list[tuple[int, int]] = [block.lc.key(key) for key in block.lc.data or ()] if block else []
+    if not places or block.fa.flow_style():
         raise UsageError(f"{file}: {where} is written in one line, or empty", f"write {path[-1]} into it by hand")
-    margin = int(parent.lc.key(next(iter(parent)))[1])
-    lines = text.splitlines()
-    end = _end_of(lines, int(parent.lc.key(list(parent)[-1])[0]), margin)
+    margin = places[0][1]
+    lines = lines_of(text)
+    end = _end_of(lines, max(line for line, _ in places), margin)
     tree: Any = tree_of(facts)
     for part in path:
         tree = tree[part]
-    body = _dump({path[-1]: tree}, _comments(facts, path, drop=len(path) - 1), margin)
-    return "\n".join([*lines[:end], *body.splitlines(), *lines[end:]]) + "\n"
+    body = dump({path[-1]: tree}, _comments(facts, path, drop=len(path) - 1), margin, read)
+    return inserted(lines, end, body.splitlines())
+
+
+def _prove(
+    before: str, made: str, tree: Mapping[str, Any], missing: Sequence[tuple[str, ...]], file: Path, read: Read
+) -> None:
+    """Hold the new text against what was meant: nothing but the missing parts is new, for Invoke and for us."""
+
+    def ours(text: str) -> Any:
+        return plain(load(text, file))
+
+    def theirs(text: str) -> Any:
+        try:
+            return read(text)
+        except UsageError as error:
+            raise UsageError(f"{file}: {error.reason}", error.way_out) from None
+
+    for reader in (theirs, ours):
+        was = reader(before) or dict[str, Any]()
+        try:
+            now = deepcopy(reader(made))
+            right = all(_taken(now, path) == _taken(deepcopy(tree), path) for path in missing) and now == was
+        except (UsageError, KeyError, TypeError):
+            right = False
+        if not right:
+            raise UsageError(f"{file}: there is no place to add {'.'.join(missing[0])} to", "write it by hand")
+
+
+def _taken(tree: Any, path: tuple[str, ...]) -> Any:
+    """Take out what is at a path."""
+    for part in path[:-1]:
+        tree = tree[part]
+    return tree.pop(path[-1])
 
 
 def _end_of(lines: Sequence[str], last_key: int, margin: int) -> int:
@@ -157,78 +211,3 @@ def _comments(facts: Sequence[Fact], path: tuple[str, ...], drop: int = 0) -> di
     """Where in the dumped part a question is asked: path of the key -> question."""
     lead = (OPS,) if path == (OPS,) else ()
     return {(*lead, *fact.key[drop:]): fact.question for fact in facts if fact.question}
-
-
-def _dump(tree: Mapping[str, Any], questions: Mapping[tuple[str, ...], str], margin: int) -> str:
-    yaml = _yaml()
-    made = io.StringIO()
-    yaml.dump(_commented(tree, questions, ()), made)
-    return "".join(f"{' ' * margin}{line}" if line.strip() else line for line in made.getvalue().splitlines(True))
-
-
-def _commented(tree: Mapping[str, Any], questions: Mapping[tuple[str, ...], str], here: tuple[str, ...]) -> Any:
-    """The same tree with its questions as comments; what is deep and small is written in one line."""
-    from ruamel.yaml.comments import CommentedMap, CommentedSeq
-    from ruamel.yaml.scalarstring import DoubleQuotedScalarString
-
-    made: Any = CommentedMap()
-    for key, value in tree.items():
-        path = (*here, key)
-        if isinstance(value, dict):
-            inner = _mapping(value)
-            made[key] = _commented(inner, questions, path)
-            if len(path) > 3 and not any(isinstance(one, dict | list) for one in inner.values()):
-                made[key].fa.set_flow_style()
-        elif isinstance(value, list):
-            made[key] = CommentedSeq(cast("list[Any]", value))
-            made[key].fa.set_flow_style()
-        elif isinstance(value, str) and ":" in value:
-            # YAML 1.1, which Invoke reads (3.0), knows no bare colon inside of braces.
-            made[key] = DoubleQuotedScalarString(value)
-        else:
-            made[key] = value
-        if path in questions:
-            made.yaml_set_comment_before_after_key(key, before=f"{MARK} {questions[path]}", indent=len(here) * INDENT)
-    return made
-
-
-def _without(section: Any, missing: Sequence[tuple[str, ...]]) -> Any:
-    plain = _plain(section)
-    for path in missing:
-        here = plain
-        for part in path[:-1]:
-            here = here[part]
-        here.pop(path[-1], None)
-    return plain
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {str(key): _plain(one) for key, one in cast("dict[Any, Any]", value).items()}
-    return [_plain(one) for one in cast("list[Any]", value)] if isinstance(value, list) else value
-
-
-def _yaml() -> Any:
-    from ruamel.yaml import YAML
-
-    yaml: Any = YAML(typ="rt")
-    yaml.preserve_quotes = True
-    yaml.width = 100_000
-    yaml.indent(mapping=INDENT, sequence=4, offset=2)
-    return yaml
-
-
-def _load(text: str, file: Path) -> Any:
-    from ruamel.yaml.error import YAMLError
-
-    try:
-        loaded: Any = _yaml().load(text) if text.strip() else dict[str, Any]()
-    except YAMLError as error:
-        raise UsageError(f"{file}: not YAML: {str(error).splitlines()[0]}", "mend it first") from None
-    if not isinstance(loaded, dict | None):
-        raise UsageError(f"{file}: no mapping", "mend it first")
-    return cast("Any", loaded) or dict[str, Any]()
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}

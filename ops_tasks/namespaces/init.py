@@ -36,6 +36,7 @@ def init(_context: Context, dir: str = "", plan: bool = False, yes: bool = False
 
     Example: invoke ops.init --plan
     """
+    from ops_tasks.discovery.described import file_of, root_of
     from ops_tasks.discovery.edits import edits
     from ops_tasks.discovery.look import around
     from ops_tasks.scenarios.prevention import HOOKS, PACKAGE
@@ -43,9 +44,10 @@ def init(_context: Context, dir: str = "", plan: bool = False, yes: bool = False
     folder = Path(dir or ".").expanduser().resolve()
     if not folder.is_dir():
         raise UsageError(f"{folder} is no folder", "give --dir the folder that holds the whole stack")
-    found = around(folder, lambda text: terminal.step("progress", text, None))
+    file = file_of(folder)
+    found = around(root_of(file), lambda text: terminal.step("progress", text, None))
     _explain(terminal, found)
-    made, notes = edits(folder, found, HOOKS, PACKAGE)
+    made, notes = edits(file, found, HOOKS, PACKAGE, as_invoke)
     for note in (*found.notes, *notes):
         terminal.show(f"[yellow]![/yellow] {escape(note)}")
     changing = [edit for edit in made if edit.changes]
@@ -78,6 +80,17 @@ def init(_context: Context, dir: str = "", plan: bool = False, yes: bool = False
     terminal.show("  → invoke ops.doctor")
     terminal.show("  → invoke ops.prevention")
     return Document(TASK, "ok", more=more | {"written": [str(edit.path) for edit in changing]})
+
+
+def as_invoke(text: str) -> Any:
+    """What Invoke's own loader makes of a configuration."""
+    from invoke.util import yaml
+
+    loader: Any = yaml
+    try:
+        return loader.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise UsageError(f"Invoke cannot read this: {str(error).splitlines()[0]}", "mend it first") from None
 
 
 def _explain(terminal: Terminal, found: Found) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from invoke.context import Context
 
+from ops_tasks import whole_files
 from ops_tasks.errors import UsageError
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree
@@ -95,7 +96,7 @@ def _install(top: Path, terminal: Terminal, *, plan: bool, yes: bool) -> Documen
     from ops_tasks.systems import precommit
 
     file = top / precommit.FILE
-    before = file.read_text(encoding="utf-8") if file.is_file() else ""
+    before = file.read_bytes().decode() if file.is_file() else ""
     after = precommit.with_hooks(before, HOOKS, [PACKAGE], file)
     if after == before:
         terminal.show(f"{file.name} has every hook already.")
@@ -107,6 +108,6 @@ def _install(top: Path, terminal: Terminal, *, plan: bool, yes: bool) -> Documen
         return Document(TASK, "ok", more=more)
     if not agree(terminal, f"Write {file.name}?", yes=yes, command="invoke ops.prevention --install"):
         return Document(TASK, "refused", findings=[{"reason": "not confirmed", "way_out": ""}])
-    file.write_text(after, encoding="utf-8")
+    whole_files.write(file.resolve(), after, file.stat().st_mode & 0o777 if file.exists() else None)
     terminal.show(f"[green]✓[/green] {file.name} is written. → pre-commit install")
     return Document(TASK, "ok", more=more)

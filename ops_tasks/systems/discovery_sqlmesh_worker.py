@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Iterator
 from typing import Any, cast
 
 from sqlglot import exp
@@ -14,12 +15,19 @@ from ops_tasks.systems.sqlmesh_worker import (
     _context,  # pyright: ignore[reportPrivateUsage] - the same read-only loading
 )
 
+MD = "md:"
+ALSO_MD = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
+# What DuckDB attaches by an extension has its name in front; a single letter is a drive of Windows.
+PREFIX = re.compile(r"([a-z][a-z0-9_+.-]+):", re.IGNORECASE)
+
 
 def gateways(project: str) -> dict[str, Any]:
-    """Return `default` and `gateways`: name -> `type`, `catalogs` (name -> path as configured) and `state` (or None).
+    """Return `default` and `gateways`: name -> `type`, `catalogs` (name -> path as configured), `others` (catalogs of
+    another system -> its name), `tokens` (catalogs with a token in their path) and `state` (or None).
 
-    Paths are as the configuration has them, relative ones too. A connection that is neither DuckDB nor MotherDuck has
-    its type's name and no catalogs. Raises `UsageError` for a configuration that SQLMesh cannot load.
+    Paths are as the configuration has them, relative ones too, but for what may hold a secret: an `md:` path ends
+    before its options, and what reaches another system is not returned. A connection that is neither DuckDB nor
+    MotherDuck has its type's name and no catalogs. Raises `UsageError` for a configuration that SQLMesh cannot load.
     """
     try:
         configs = load_configs(None, Config, [project])
@@ -39,34 +47,55 @@ def gateways(project: str) -> dict[str, Any]:
 
 def _gateway(one: Any) -> dict[str, Any]:
     connection, state = one.connection, one.state_connection
+    attached, kept = list(_attached(connection)), list(_attached(state))
     return {
         "type": str(getattr(connection, "type_", "none")),
-        "catalogs": _catalogs(connection),
-        "state": next(iter(_catalogs(state).values()), None) if state is not None else None,
-        "state_type": None if state is None else str(state.type_),
+        "catalogs": {name: _bare(path) for name, kind, path in attached if kind is None},
+        "others": {name: kind for name, kind, _ in attached if kind is not None},
+        "tokens": [name for name, kind, path in attached if kind is None and path != _bare(path) and "token" in path],
+        "state": next((_bare(path) for _, kind, path in kept if kind is None), None),
+        "state_type": None if state is None else next((kind for _, kind, _ in kept if kind), str(state.type_)),
     }
 
 
-def _catalogs(connection: Any) -> dict[str, str]:
-    """Catalog name -> path; the catalog of a `database:` is called by its file's stem, which is DuckDB's own rule."""
+def _attached(connection: Any) -> Iterator[tuple[str, str | None, str]]:
+    """Catalog name, the system that it is of (None: a DuckDB file or MotherDuck) and its path as configured.
+
+    The catalog of a `database:` is called by its file's stem, which is DuckDB's own rule.
+    """
     if not isinstance(connection, DuckDBConnectionConfig | MotherDuckConnectionConfig):
-        return {}
+        return
     named = cast("dict[str, Any]", connection.catalogs or {})
-    if named:
-        return {name: str(getattr(option, "path", option)) for name, option in named.items()}
+    for name, option in named.items():
+        path = str(getattr(option, "path", option))
+        yield name, _system(str(getattr(option, "type", "")), path), path
     database = connection.database
-    if database is None or database == ":memory:":
-        return {}
-    bare = database.removeprefix("md:")
-    return {(bare.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] or bare): database}
+    if not named and database is not None and database != ":memory:":
+        database = f"{MD}{database}" if isinstance(connection, MotherDuckConnectionConfig) else database
+        bare = _bare(database).removeprefix(MD)
+        if name := bare.replace("\\", "/").rsplit("/", 1)[-1].rsplit(".", 1)[0] or bare:
+            yield name, _system("", database), database
+
+
+def _system(kind: str, path: str) -> str | None:
+    if kind.lower() not in ("", "duckdb", "motherduck"):
+        return kind.lower()
+    found = PREFIX.match(path)
+    return None if found is None or ALSO_MD.match(path) else found[1].lower()
+
+
+def _bare(path: str) -> str:
+    """A path of MotherDuck in its short form, without its options: a token may be among them."""
+    found = ALSO_MD.match(path)
+    return path if found is None else MD + path[found.end() :].partition("?")[0]
 
 
 def reads(project: str, gateway: str | None) -> dict[str, Any]:
     """Return what the models make and read.
 
     `raw`: tables that models read and nobody makes there, as [catalog, schema, table]; `columns`: such a table's three
-    names joined by dots -> columns that the models which read it name; `models`: how many there are; `made`: schemas
-    that they are made in, as [catalog, schema].
+    names joined by dots, in lower case -> columns that the models which read it name; `models`: how many there are;
+    `made`: schemas that they are made in, as [catalog, schema].
 
     The connections are read-only, so that nothing can be written.
     """
@@ -82,7 +111,7 @@ def reads(project: str, gateway: str | None) -> dict[str, Any]:
         place = [table.catalog or context.default_catalog or "", table.db, table.name]
         found.append(place)
         readers = [model for model in real.values() if name in model.depends_on and model.is_sql]
-        columns[".".join(place)] = sorted(
+        columns[".".join(place).lower()] = sorted(
             {str(one.name) for reader in readers for one in reader.query.find_all(exp.Column)}
         )
     made = {(model.fully_qualified_table.catalog, model.fully_qualified_table.db) for model in real.values()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
+from collections.abc import Iterable
 from typing import Any, TypedDict, cast
 
 import duckdb
@@ -36,9 +37,11 @@ class Column(TypedDict):
 
 
 class Found(TypedDict):
-    """One database: `tables` (schema -> table -> date candidates), what `dlt` says, whether SQLMesh's `state` is in."""
+    """One database: `tables` (schema -> table -> date candidates), `views` (schema -> names), what `dlt` says, whether
+    SQLMesh's `state` is in."""
 
     tables: dict[str, dict[str, list[Column]]]
+    views: dict[str, list[str]]
     dlt: list[dict[str, Any]]
     state: bool
 
@@ -59,13 +62,19 @@ def look(databases: dict[str, str], leave_out: list[list[str]]) -> dict[str, Fou
 
 
 def _found(connection: duckdb.DuckDBPyConnection, catalog: str, made: set[tuple[str, str]]) -> Found:
-    listed = connection.execute(
-        "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = ? AND NOT internal ORDER BY 1, 2",
-        [catalog],
-    ).fetchall()
-    there: dict[str, list[str]] = {}
-    for schema, table in listed:
-        there.setdefault(str(schema), []).append(str(table))
+    there = _by_schema(
+        connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() "
+            "WHERE database_name = ? AND NOT internal ORDER BY 1, 2",
+            [catalog],
+        ).fetchall()
+    )
+    views = _by_schema(
+        connection.execute(
+            "SELECT schema_name, view_name FROM duckdb_views() WHERE database_name = ? AND NOT internal ORDER BY 1, 2",
+            [catalog],
+        ).fetchall()
+    )
     state = any("_snapshots" in tables and "_intervals" in tables for tables in there.values())
     tables: dict[str, dict[str, list[Column]]] = {}
     for schema, names in there.items():
@@ -80,7 +89,14 @@ def _found(connection: duckdb.DuckDBPyConnection, catalog: str, made: set[tuple[
         if "_dlt_version" in names and "_dlt_pipeline_state" in names
         for one in _dlt(connection, catalog, schema, names)
     ]
-    return Found(tables=tables, dlt=dlt, state=state)
+    return Found(tables=tables, views=views, dlt=dlt, state=state)
+
+
+def _by_schema(listed: Iterable[tuple[Any, ...]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for schema, name in listed:
+        found.setdefault(str(schema), []).append(str(name))
+    return found
 
 
 def _is_staging(schema: str, there: dict[str, list[str]]) -> bool:

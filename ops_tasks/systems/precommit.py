@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any, cast
 
 from ops_tasks.errors import UsageError
+from ops_tasks.systems.lines import document_end, inserted, lines_of
 
 FILE = ".pre-commit-config.yaml"
 FIRST_ITEM = re.compile(r"^( *)(- +)repo:", re.M)
-EMPTY = re.compile(r"repos:\s*(\[\s*\]|null|~)?\s*(#.*)?")
+EMPTY = re.compile(r"""(\ufeff?(["']?)repos\2\s*:)(?:[ \t]*(?:\[[ \t]*\]|null|~))?(?=\s)""")
 
 
 @dataclass(frozen=True)
@@ -66,31 +67,44 @@ def with_hooks(text: str, hooks: Sequence[Hook], packages: Sequence[str], file: 
     missing = [hook.as_yaml(packages) for hook in hooks if hook.id not in there]
     if not missing:
         return text
-    if repos and not FIRST_ITEM.search(text):
-        raise UsageError(f"{file}: there is no place to add a repository to", "add the hooks by hand, see the docs")
-    made = _inserted(text, {"repo": "local", "hooks": missing}, repos)
-    after = _repos(_load(made, file), file)
-    if [dict(repo) for repo in after[:-1]] != [dict(repo) for repo in repos] or len(after) != len(repos) + 1:
+    made = _inserted(text, {"repo": "local", "hooks": missing}, repos, _line_of(loaded))
+    if not _adds_one(loaded, made, file):
         raise UsageError(f"{file}: there is no place to add a repository to", "add the hooks by hand, see the docs")
     return made
 
 
-def _inserted(text: str, repo: Mapping[str, Any], repos: Sequence[Any]) -> str:
-    """The text with one more item at the end of `repos`, laid out as the items before it."""
-    lines = text.splitlines()
-    first = FIRST_ITEM.search(text)
+def _adds_one(loaded: Mapping[str, Any], made: str, file: Path) -> bool:
+    """Whether the new text says what the old one said, and one repository more."""
+    try:
+        after: Any = _load(made, file)
+        repos = _repos(after, file)
+    except UsageError:
+        return False
+    return dict(after) | {"repos": repos[:-1]} == dict(loaded) | {"repos": _repos(loaded, file)} and bool(repos)
+
+
+def _line_of(loaded: Any) -> int | None:
+    """The line of the key `repos` (0-based), None where there is none."""
+    return int(loaded.lc.key("repos")[0]) if "repos" in loaded else None
+
+
+def _inserted(text: str, repo: Mapping[str, Any], repos: Sequence[Any], at: int | None) -> str:
+    """The text with one more item at the end of `repos`, which is at line `at`, laid out as the items before it."""
+    lines = lines_of(text)
+    first = FIRST_ITEM.search(text) if repos else None
     margin, dash = (first[1], first[2]) if first else ("  ", "- ")
     item = _item(repo, margin, dash, inner_margin=first is None or bool(first[1]))
+    if at is None:
+        return inserted(lines, document_end(lines), ["repos:", *item])
     if not repos:
-        kept = [line for line in lines if not EMPTY.fullmatch(line)]
-        return "\n".join([*kept, "repos:", *item]) + "\n"
-    at = _end_of(lines, len(margin))
-    return "\n".join([*lines[:at], *item, *lines[at:]]) + "\n"
+        lines[at] = EMPTY.sub(r"\1", lines[at] if lines[at].endswith(("\n", "\r")) else f"{lines[at]}\n", count=1)
+        return inserted(lines, at + 1, item)
+    return inserted(lines, _end_of(lines, at + 1, len(margin)), item)
 
 
-def _end_of(lines: Sequence[str], margin: int) -> int:
-    """The line after the last one of the `repos:` list: blank ones and comments of the next key are left behind it."""
-    begin = next(at for at, line in enumerate(lines) if line.startswith("repos:")) + 1
+def _end_of(lines: Sequence[str], begin: int, margin: int) -> int:
+    """The line after the last one of the `repos:` list, whose first item is at `begin` or behind it: blank lines and
+    comments of the next key are left behind it."""
     end = begin
     for at in range(begin, len(lines)):
         line = lines[at]
@@ -138,5 +152,5 @@ def _load(text: str, file: Path) -> Any:
 
     try:
         return _yaml().load(text)
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:
         raise UsageError(f"{file}: not YAML: {str(error).splitlines()[0]}", "mend it first") from None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from ops_tasks.discovery.loaders import best, commands, factories
+from ops_tasks.discovery.sources import Source, facts
 from ops_tasks.discovery.tree import grow
 
 SOURCES = """
@@ -83,3 +85,14 @@ def test_what_a_task_runs_is_read(tmp_path: Path) -> None:
     assert chosen[0].words == ("./bin/pull.sh",)
     assert [path.name for path in chosen[0].files] == ["pull.sh", "into.py"]
     assert "landing, orders" in why
+
+
+@pytest.mark.parametrize("words", ["--api-key=sk-live-99887766554433", "https://me:hunter2supersecret@host/x"])
+def test_a_command_with_a_secret_is_asked_for(words: str, tmp_path: Path) -> None:
+    tree = grow(write(tmp_path, Makefile=f"load_a:\n\tpython fetch_a.py raw_a {words}\n"))
+    source = Source("a", "wh", "raw_a", None, {})
+    looked: dict[str, Any] = {"wh": {"tables": {"raw_a": {}}}}
+    found = list(facts(tree, source, looked, {}, []))
+    assert words not in repr(found)
+    assert (found[-1].key[-1], found[-1].value) == ("load", None)
+    assert found[-1].question.endswith("Makefile: load_a has a secret in its words: take it from the environment")

@@ -72,10 +72,38 @@ def test_what_is_there_stays_as_it_is(text: str) -> None:
     assert with_hooks(made, HOOKS, [PACKAGE], FILE) == made
 
 
-def test_an_empty_list_is_filled() -> None:
-    made = with_hooks(NONE, HOOKS, [PACKAGE], FILE)
-    assert made.startswith("# nothing yet\nfail_fast: true\nrepos:\n  - repo: local\n")
+@pytest.mark.parametrize(
+    ("empty", "left"),
+    [
+        ("repos: []\n", "repos:\n"),
+        ("repos:\n", "repos:\n"),
+        ("repos: []  # none yet\n", "repos:  # none yet\n"),
+        ("'repos' : null # none\r\n", "'repos' : # none\r\n"),
+    ],
+)
+def test_an_empty_list_is_filled_where_it_is(empty: str, left: str) -> None:
+    made = with_hooks(NONE.replace("repos: []\n", empty), HOOKS, [PACKAGE], FILE)
+    assert made.startswith(f"# nothing yet\n{left}  - repo: local\n")
+    assert made.endswith("\nfail_fast: true\n")
     assert made.count("- id: ops-") == len(HOOKS)
+
+
+@pytest.mark.parametrize("key", ['"repos":', "'repos':", "repos :", "\ufeffrepos:"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
+def test_the_list_is_found_however_its_key_is_written(key: str, end: str) -> None:
+    text = FLAT.replace("repos:", key).replace("\n", end)
+    made = with_hooks(text, HOOKS, [PACKAGE], FILE)
+    assert made.count("- id: ops-") == len(HOOKS)
+    assert made.count("\n") == made.count(end)
+    head, tail = text.split(f"{end}# the end")
+    assert made.startswith(head)
+    assert made.endswith(f"{end}# the end{tail}")
+
+
+def test_a_list_before_the_end_of_the_document() -> None:
+    made = with_hooks("fail_fast: true\n...\n", HOOKS, [PACKAGE], FILE)
+    assert made.startswith("fail_fast: true\nrepos:\n")
+    assert made.endswith("\n...\n")
 
 
 def test_only_what_is_missing_is_added() -> None:
