@@ -19,6 +19,7 @@ GLOBBED = (
     *("metrics", "models", "seeds", "signals", "tests"),
 )
 MODELS = (".sql", ".py", ".yaml", ".yml", ".csv")
+SEEDS = (".tsv", ".txt")
 LOADED = (".env", "sqlmesh-requirements.lock")
 CONTRACTS = (".yml", ".yaml")
 CODE = (".py", ".sh", ".sql")
@@ -99,7 +100,7 @@ def _models(stack: Stack) -> Iterator[Place]:
     project, made, own = _plain(stack.project), _made(stack), _globbed(stack)
     for folder in sorted(own):
         for here, names in _walk(folder, lambda one: one not in made):
-            yield Place("model file", project, here, names, _ending(*MODELS))
+            yield Place("model file", project, here, names, _ending(*MODELS, *SEEDS))
     yield _in("model file", project, project, lambda name: _ending(*MODELS)(name) or name in LOADED)
     left = made | own | _ignored(project)
     for here, names in _walk(project, lambda one: one not in left and _is_ours(one)):

@@ -72,6 +72,7 @@ FACTS = {
     "p/models/venv/a.sql": "model file models/venv/a.sql",
     "p/models/node_modules/a.sql": "model file models/node_modules/a.sql",
     "p/models/.hidden/a.sql": "model file models/.hidden/a.sql",
+    "p/seeds/a.tsv": "model file seeds/a.tsv",
     "p/macros/logs/m.py": "model file macros/logs/m.py",
     "p/lib/m.py": "model file lib/m.py",
 }
