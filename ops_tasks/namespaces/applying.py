@@ -31,8 +31,9 @@ TASK = "ops.apply"
 def apply(_context: Context, file: str, plan: bool = False, stack: str = "", *, terminal: Terminal) -> Document:
     """Run a saved plan without a question: exactly that one, or nothing when a fact that it rests on has changed.
 
-    Facts are every file and every table's rows, the configuration, models, contracts, versions, the day, and what the
-    plan takes from. A refusal names each of them that changed: then, and now. A plan is applied once.
+    Facts are every file and every table's rows, the configuration, models, contracts, the stack's code and settings,
+    versions, the day, and what the plan takes from. A refusal names each that changed: then, and now. A plan is applied
+    once.
 
     Example: invoke ops.apply mend.json
     """

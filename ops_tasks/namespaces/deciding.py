@@ -40,6 +40,13 @@ class Asked:
         if self.plan_out:
             check_place(self.path)
 
+    def check(self, found: Stack) -> None:
+        """Raise `UsageError` where the plan would lie in the way of what it rests on, before the long look as well."""
+        from ops_tasks.scenarios.basis_files import refuse_place
+
+        if self.plan_out:
+            refuse_place(found, self.path)
+
     @property
     def path(self) -> Path:
         """Where the plan is saved."""
@@ -106,15 +113,13 @@ def _save(found: Stack, made: Plan, crew: Crew, terminal: Terminal, asked: Asked
     from ops_tasks.scenarios.basis import facts, written_since
     from ops_tasks.systems.secrets import survives
 
-    path = asked.path
-    if any(path.is_relative_to(folder) for folder in found.folders):
-        raise UsageError(f"{path} is in dlt's working state", "give --plan-out a file elsewhere")
     measured = facts(found, made.task, made.arguments, crew)
     if later := written_since(found, asked.begun):
         raise Refused(f"{later[0]} was written to while the plan was made; nothing was saved", asked.command)
     kept = saved.of(made, asked.command, str(found.file), measured)
     if not survives(asdict(kept)):
         raise UsageError("a secret is part of this plan: it cannot be saved", "rename what is called like it")
+    path = asked.path
     saved.write(kept, path)
     terminal.show(f"\n[green]✓[/green] saved: {escape(str(path))}, resting on {len(kept.basis)} facts")
     terminal.show(f"  → invoke ops.apply {escape(shlex.quote(str(path)))}")

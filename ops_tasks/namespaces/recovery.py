@@ -162,6 +162,7 @@ def recovery(
     from ops_tasks.systems.crew import Crew
 
     found = find(folder)
+    asked.check(found)
     with Crew(found.root) as crew:
         refuse_unless_free(found, crew=crew)
         facts = diagnose(found, crew)

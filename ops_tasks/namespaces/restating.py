@@ -71,16 +71,17 @@ def restate(
     window = parse(start, end, found.today())
     if window is None:
         raise UsageError("no window given", "--start=YYYY-MM-DD, and --end=YYYY-MM-DD for more than one day")
+    options = Options(allow_shrink, allow_history_loss, tuple(exclude))
+    asked = Asked(plan, yes, scenario.command(model, source, window, options), plan_out)
+    asked.check(found)
     with Crew(found.root) as crew:
         observer = Observer(found, crew)
         refuse_unless_free(found, crew=crew)
         seen = scenario.look(observer, model, source, window)
         flags = scenario.symptoms(found, seen)
         report.show_days(terminal, seen, flags)
-        options = Options(allow_shrink, allow_history_loss, tuple(exclude))
         facts = scenario.diagnose(observer, seen, window, options, flags)
         observer.close()
-        asked = Asked(plan, yes, scenario.command(model, source, window, options), plan_out)
         made = backfill.recover(found, facts, crew)
         more = {"plan": backfill.summary(facts)}
         return decide(found, made, crew, terminal, asked, more, [asdict(flag) for flag in flags])
@@ -97,6 +98,7 @@ def reload(
     from ops_tasks.scenarios.window import clusters
     from ops_tasks.systems.crew import Crew
 
+    asked.check(found)
     with Crew(found.root) as crew:
         observer = Observer(found, crew)
         refuse_unless_free(found, crew=crew)

@@ -74,6 +74,7 @@ def resume(
         keep_off=tuple(keep_off),
     )
     told = Asked(plan, yes, _command(asked), plan_out)
+    told.check(found)
     with Crew(found.root) as crew:
         refuse_unless_free(found, crew=crew)
         # The whole lookback window, too: the daemon fires what lies outside of the one that is asked for.

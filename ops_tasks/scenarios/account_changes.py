@@ -33,12 +33,14 @@ class Changes:
 
 def changes(record: Record, status: str) -> Changes:
     """Read what the operation has measured; `status` as in `account_facts.ENDS`."""
-    compared = cast("list[dict[str, Any]] | None", _json(record, REPORT))
-    if compared is not None:
-        return _of_window(record, compared, status)
-    differing = cast("dict[str, dict[str, Any]] | None", _json(record, DIFFERENCE))
-    if differing is not None:
-        return _of_restore(differing, cut="cut" in record.results)
+    compared = _json(record, REPORT)
+    if isinstance(compared, list):
+        return _of_window(record, cast("list[dict[str, Any]]", compared), status)
+    differing = _json(record, DIFFERENCE)
+    if isinstance(differing, dict):
+        return _of_restore(cast("dict[str, dict[str, Any]]", differing), cut="cut" in record.results)
+    if lost := _lost(record):
+        return Changes(left=f"What it has changed was measured, and is lost: {lost}")
     if made := tuple(_of_recovery(record)):
         return Changes(
             made, left="Of these tables it is known how many rows and days they had, not how many on which day."
@@ -70,8 +72,10 @@ def _of_window(record: Record, compared: Sequence[Mapping[str, Any]], status: st
     left_out = sorted(f"{one['table']} ({', '.join(one['excluded'])})" for one in compared if one["excluded"])
     if left_out:
         told.append(f"not compared, because they tell the time of the run: {', '.join(left_out)}")
-    charts = list(_charts(record, changed, status))
-    return Changes(tuple(map(_change, changed)), tuple(told), same, *_few(charts))
+    charts, more = _few(list(_charts(record, changed, status)))
+    gone = [name for name in (BEFORE, AFTER) if not isinstance(_json(record, name), dict)]
+    lost = f"The rows per day are lost, and no chart can be drawn: {_missing(record, gone[0])}" if gone else ""
+    return Changes(tuple(map(_change, changed)), tuple(told), same, charts, more or lost)
 
 
 def _change(one: Mapping[str, Any]) -> Change:
@@ -95,8 +99,9 @@ def _change(one: Mapping[str, Any]) -> Change:
 def _charts(record: Record, changed: Sequence[Mapping[str, Any]], status: str) -> Iterator[Chart]:
     before, after = _json(record, BEFORE), _json(record, AFTER)
     window = cast("dict[str, str]", record.planned.get("arguments", {}).get("window") or {})
-    if not before or not after or not window:
+    if not isinstance(before, dict) or not isinstance(after, dict) or not window:
         return
+    before, after = cast("dict[str, Any]", before), cast("dict[str, Any]", after)
     first, last = date.fromisoformat(window["start"]), date.fromisoformat(window["end"])
     for one in changed:
         name = str(one["table"])
@@ -166,6 +171,18 @@ def _unmeasured(record: Record, status: str) -> str:
     return "This kind of operation does not count rows per day before and after; the validation tells what it checks."
 
 
+def _lost(record: Record) -> str:
+    """Which file of a measurement that was made is no longer there as it was written, and how; nothing for none."""
+    made = {REPORT: "untouched" in record.results.get("compare", {}), DIFFERENCE: "differ" in record.results}
+    names = [name for name, done in made.items() if done or (record.folder / name).exists()]
+    return _missing(record, names[0]) if names else ""
+
+
+def _missing(record: Record, name: str) -> str:
+    file = record.folder / name
+    return f"{file} {'cannot be read any more' if file.exists() else 'is gone'}."
+
+
 def _few(charts: Sequence[Chart]) -> tuple[tuple[Chart, ...], str]:
     more = f"{len(charts) - MOST_CHARTS} more tables changed without a chart here." if len(charts) > MOST_CHARTS else ""
     return tuple(charts[:MOST_CHARTS]), more
@@ -195,5 +212,5 @@ def _bars(
 def _json(record: Record, name: str) -> Any:
     try:
         return json.loads((record.folder / name).read_text(encoding="utf-8"))
-    except (FileNotFoundError, json.JSONDecodeError):
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError):
         return None

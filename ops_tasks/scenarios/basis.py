@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping
 from datetime import datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -13,38 +11,32 @@ from typing import Any, cast
 
 from ops_tasks.errors import UsageError
 from ops_tasks.operation.plan import Refusal
-from ops_tasks.scenarios import backfill, recovery_facts, restate, resume, resume_facts, schedules
+from ops_tasks.scenarios import backfill, basis_files, recovery_facts, restate, resume, resume_facts, schedules
 from ops_tasks.scenarios import backfill_facts as windows
 from ops_tasks.scenarios.backfill_diagnosis import room
+from ops_tasks.scenarios.basis_files import SHORT, digest
 from ops_tasks.stack import Stack
-from ops_tasks.systems import backends, git, snapshots
+from ops_tasks.systems import backends, snapshots
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.local_files import touched
 
 PACKAGES = ("ops-tasks", "duckdb", "sqlmesh", "dlt", "dagster", "soda-core")
-# What SQLMesh reads of a project, and where others keep what they have made of it (and folders that begin with a dot).
-READ = {".sql", ".py", ".yaml", ".yml", ".csv"}
-CACHES = {"logs", "__pycache__", "node_modules", "venv"}
 # Where snapshots, locks and journals are, what runs beside, and how old a snapshot may be, changes no plan.
 NO_PART = {"home", "watch", "guard"}
-SHORT = 12
 
 
 def facts(stack: Stack, task: str, arguments: Mapping[str, Any], crew: Crew) -> dict[str, str]:
     """Fact -> value now, for a plan of `task` with these arguments; reads only.
 
-    Files, rows per table, configuration, models, contracts, versions, the day; the snapshots that a restore takes from;
-    of a resumption what the scheduler has done.
+    Files, rows per table, configuration, models, contracts, the stack's code and settings, versions, the day; the
+    snapshots that a restore takes from; of a resumption what the scheduler has done.
     """
-    found = {f"file {path}": digest[:SHORT] for path, digest in snapshots.stamps(stack, crew).items()}
+    found = {f"file {path}": stamp[:SHORT] for path, stamp in snapshots.stamps(stack, crew).items()}
     found |= {f"rows of {name}": rows for name, rows in crew.call("counts", "counts", databases=stack.readable).items()}
     crew.dismiss("counts")
     section = stack.config.model_dump(mode="json", exclude=NO_PART)
     found |= {f"ops.{key}": value for key, value in _flat({**section, "backend": stack.backend})}
-    found |= {f"model file {one.relative_to(stack.project)}": _digest(one) for one in _project(stack)}
-    if stack.config.contracts is not None:
-        folder = stack.root / stack.config.contracts.path
-        found |= {f"contract {one.relative_to(folder)}": _digest(one) for one in _contracts(stack)}
+    found |= {fact: digest(file) for fact, file in basis_files.files(stack).items()}
     found |= {f"version of {name}": number for name in PACKAGES if (number := _version(name))}
     found["day"] = str(stack.today())
     found |= dict(_taken_from(stack, arguments, crew))
@@ -55,7 +47,7 @@ def facts(stack: Stack, task: str, arguments: Mapping[str, Any], crew: Crew) -> 
 
 def written_since(stack: Stack, moment: datetime) -> list[str]:
     """What a plan rests on and somebody has written to after a moment: while the plan was being made."""
-    files = [stack.file, *_project(stack), *_contracts(stack)]
+    files = [stack.file, *basis_files.files(stack).values()]
     others = [str(one) for one in files if touched(one) > moment.timestamp()]
     return [*backends.of(stack).written_after(moment), *others]
 
@@ -87,8 +79,8 @@ def _taken_from(stack: Stack, arguments: Mapping[str, Any], crew: Crew) -> Itera
             yield f"{catalog} as of {point['created_at']}", kept
     place = cast("dict[str, Any]", arguments.get("place") or {})
     if place:
-        yield f"file {place['source']}", _digest(Path(str(place["source"])))
-        yield f"file {place['source']}.wal", _digest(Path(f"{place['source']}.wal"))
+        yield f"file {place['source']}", digest(Path(str(place["source"])))
+        yield f"file {place['source']}.wal", digest(Path(f"{place['source']}.wal"))
 
 
 def _whole(stack: Stack, name: str, crew: Crew) -> str:
@@ -96,8 +88,8 @@ def _whole(stack: Stack, name: str, crew: Crew) -> str:
         problems = snapshots.verify(stack, name, crew=crew, note=False)
     except UsageError:
         return "gone"
-    digest = _digest(snapshots.folder_of(stack, name) / snapshots.MANIFEST)
-    return f"damaged: {problems[0]}" if problems else f"whole ({digest})"
+    manifest = digest(snapshots.folder_of(stack, name) / snapshots.MANIFEST)
+    return f"damaged: {problems[0]}" if problems else f"whole ({manifest})"
 
 
 def _scheduler(stack: Stack, crew: Crew, asked: resume_facts.Facts) -> Iterator[tuple[str, str]]:
@@ -126,41 +118,6 @@ def _flat(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
             yield from _flat(inner, f"{path}.{key}" if path else key)
     elif value is not None:
         yield path, value if isinstance(value, str) else json.dumps(value)
-
-
-def _project(stack: Stack) -> list[Path]:
-    """What SQLMesh reads of its project; a project may be the whole stack, with databases, snapshots and the lock."""
-    made = _ignored(stack.project) | {stack.home, *stack.folders}
-    found: list[Path] = []
-    for folder, below, names in os.walk(stack.project):
-        here = Path(folder)
-        below[:] = [one for one in below if one[0] != "." and one not in CACHES and here / one not in made]
-        found += [here / name for name in names if Path(name).suffix in READ and here / name not in made]
-    return sorted(file for file in found if file.is_file())
-
-
-def _ignored(folder: Path) -> set[Path]:
-    """What git ignores below a folder; nothing where it ignores that folder as a whole, or is not at work."""
-    try:
-        told = git.run(folder, "ls-files", "-z", "--others", "--ignored", "--exclude-standard", "--directory")
-    except UsageError:
-        return set()
-    names = [os.fsdecode(name) for name in told.split(b"\0") if name]
-    return set() if "./" in names else {folder / name for name in names}
-
-
-def _contracts(stack: Stack) -> list[Path]:
-    if stack.config.contracts is None:
-        return []
-    folder = stack.root / stack.config.contracts.path
-    return sorted([*folder.rglob("*.yml"), *folder.rglob("*.yaml")])
-
-
-def _digest(file: Path) -> str:
-    if not file.is_file():
-        return "absent"
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()[:SHORT]
 
 
 def _version(name: str) -> str:

@@ -73,6 +73,16 @@ def contract(folder: Path) -> None:
     (folder / "contracts" / "ebird" / "dim_species.yml").unlink()
 
 
+def loader(folder: Path) -> None:
+    file = folder / "databox" / "sources" / "ebird.py"
+    file.write_text(file.read_text() + "# a word\n")
+
+
+def secret(folder: Path) -> None:
+    (folder / ".dlt").mkdir(exist_ok=True)
+    (folder / ".dlt" / "secrets.toml").write_text('key = "much-ado-about"\n')
+
+
 def pipeline(folder: Path) -> None:
     (folder / "data" / "dlt_pipelines" / "noaa" / "state.json").unlink()
 
@@ -82,6 +92,8 @@ CHANGES: dict[str, tuple[Callable[[Path], None], str]] = {
     "setting": (setting, "ops.gate.keep: 80.0 at "),
     "model": (model, "model file models/ebird/dim_species.sql: "),
     "contract": (contract, "contract ebird/dim_species.yml: "),
+    "loader": (loader, "code databox/sources/ebird.py: "),
+    "secret": (secret, "settings .dlt/secrets.toml: absent at "),
     "pipeline": (pipeline, "file data/dlt_pipelines/noaa"),
 }
 
@@ -97,11 +109,12 @@ def test_a_fact_that_changed_is_named_and_nothing_is_done(sandbox: Sandbox, tmp_
         refused = sandbox.invoke("ops.apply", str(file), *words)
         assert refused.code == 3, refused.err
         reasons = [finding["reason"] for finding in refused.document["findings"]]
+        assert "much-ado-about" not in refused.out + refused.err
         for name, (_, told) in CHANGES.items():
             assert any(reason.startswith(told) for reason in reasons), (name, reasons)
         assert refused.document["findings"][0]["way_out"].startswith(f"invoke ops.restate --source=noaa --start={day}")
         assert {one["fact"].split()[0] for one in refused.document["changed"]} == {
-            "file", "rows", "ops.gate.keep", "model", "contract"
+            "file", "rows", "ops.gate.keep", "model", "contract", "code", "settings"
         }  # fmt: skip
     assert sandbox.hashes() == before
 

@@ -159,9 +159,12 @@ def test_two_at_once_are_one(sandbox: Sandbox, tmp_path: Path) -> None:
         applying._refuse_applied(stack, kept)  # pyright: ignore[reportPrivateUsage]
 
 
-def test_a_folder_of_the_state_set_is_no_place_for_a_plan(sandbox: Sandbox) -> None:
-    day = sandbox.today - timedelta(days=3)
-    place = sandbox.folder / "data" / "dlt_pipelines" / "noaa" / "plan.json"
-    refused = sandbox.invoke("ops.restate", "--source=noaa", f"--start={day}", f"--plan-out={place}")
-    assert refused.code == 2, refused.err
-    assert not place.exists()
+@pytest.mark.parametrize("place", ["data/dlt_pipelines/noaa/plan.json", "transforms/main/plan.yaml"])
+def test_a_place_that_the_plan_rests_on_is_no_place_for_it(sandbox: Sandbox, place: str) -> None:
+    """Told before anything is looked at: there is no such source either."""
+    file = sandbox.folder / place
+    for words in (("ops.restate", "--source=nobody", "--start=2026-01-01"), ("ops.rebuild",)):
+        refused = sandbox.invoke(*words, f"--plan-out={file}")
+        assert refused.code == 2, refused.err
+        assert str(file) in refused.document["findings"][0]["reason"]
+    assert not file.exists()

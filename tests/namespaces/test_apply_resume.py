@@ -29,13 +29,16 @@ def test_a_resumption_is_applied_as_it_was_saved(outage: Outage, tmp_path: Path)
     assert again.code == 3, again.err
 
 
-def test_a_schedule_that_was_turned_off_since_is_named(outage: Outage, tmp_path: Path) -> None:
+def test_what_was_turned_off_or_rewritten_since_is_named(outage: Outage, tmp_path: Path) -> None:
     file = tmp_path / "resume.json"
     assert outage.invoke("ops.resume", f"--plan-out={file}").code == 0
     outage.ticked({}, "ebird_daily_schedule")
+    definitions = outage.folder / "databox" / "definitions.py"
+    definitions.write_text(definitions.read_text() + "# other jobs\n")
     before, stored = outage.hashes(), outage.stored()
     refused = outage.invoke("ops.apply", str(file))
     assert refused.code == 3, refused.err
     reasons = [found["reason"] for found in refused.document["findings"]]
     assert any(one.startswith("schedule ebird_daily_schedule: on at ") for one in reasons), reasons
+    assert any(one.startswith("code databox/definitions.py: ") for one in reasons), reasons
     assert (outage.hashes(), outage.stored()) == (before, stored)

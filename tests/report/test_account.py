@@ -127,6 +127,46 @@ def test_what_was_not_measured_is_not_called_unchanged(tmp_path: Path) -> None:
     assert early.changes_left == "Nothing had been changed yet."
 
 
+LOOKED: list[Line] = [*KEPT, *done("differ", tables=1), *done("cut", files=17, identical=True, theirs=[])]
+
+
+@pytest.mark.parametrize("content", [b'[{"table": "raw', b"\xff\xfe", b"", b"7", None])
+def test_a_measurement_that_is_lost_is_not_called_one_that_was_never_made(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    restored = planned(**RESTORE, arguments={"snapshot": SNAPSHOT})
+    for name, lines, files in (
+        ("comparison.json", [planned(), *WORK, SUCCEEDED], measured()),
+        ("difference.json", [restored, *LOOKED, SUCCEEDED], DIFFERENCE),
+    ):
+        root = tmp_path / name
+        root.mkdir()
+        told(root, lines, files)
+        spoil(root, name, content)
+        found = told(root, lines)
+        assert "was measured, and is lost: " in found.changes_left
+        assert found.changes_left.endswith(f"{name} {'is gone' if content is None else 'cannot be read any more'}.")
+        assert (found.changes, found.untouched, found.charts) == ((), (), ())
+
+
+@pytest.mark.parametrize("content", [b"{", b"\xff", b"[]", None])
+def test_without_the_rows_per_day_it_is_told_why_there_are_no_charts(tmp_path: Path, content: bytes | None) -> None:
+    lines = [planned(), *WORK, SUCCEEDED]
+    told(tmp_path, lines, measured())
+    spoil(tmp_path, "after.json", content)
+    found = told(tmp_path, lines)
+    assert (len(found.changes), found.charts) == (1, ())
+    assert found.changes_left.startswith("The rows per day are lost, and no chart can be drawn: ")
+
+
+def spoil(root: Path, name: str, content: bytes | None) -> None:
+    """Give a file beside the journal another content, or none."""
+    (file,) = root.glob(f".ops/operations/*/{name}")
+    file.unlink()
+    if content is not None:
+        file.write_bytes(content)
+
+
 def test_one_that_runs_is_not_called_stopped(tmp_path: Path) -> None:
     found = told(tmp_path, [planned(), *WORK[:5]], running=True)
     assert (found.status, found.reason, found.ways) == ("running", "", ())
