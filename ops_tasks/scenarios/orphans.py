@@ -57,6 +57,8 @@ def load_whole(stack: Stack, name: str, run: Run) -> Result:
             return worker.call(function, databases={catalog: stack.catalogs[catalog]}, **arguments)
 
         children = nested(table for table in _raw(stack, ask) if table.source == name)
+        if not ask("orphans:count", tables=children):
+            return {**loaded, "orphans": {}, "left": {}}
         removed: dict[str, int] = worker.call("orphans:remove", raw=stack.catalogs[catalog], tables=children)
         for table, rows in removed.items():
             run.say(f"{table}: {rows:,} rows without a parent removed")
