@@ -47,6 +47,8 @@ def run_plan(
     told = steps(plan, None, outcome)
     if outcome.status == "succeeded":
         changes = _changes(stack, plan, terminal)
+        for table, rows in _removed(outcome):
+            terminal.show(f"[green]✓[/green] {escape(table)}: {rows:,} rows without a parent removed")
         findings = [{"step": "restate", "reason": text, "way_out": ""} for text in _skipped(outcome)]
         for finding in findings:
             terminal.show(f"[yellow]![/yellow] {escape(str(finding['reason']))}")
@@ -90,6 +92,11 @@ def _changes(stack: Stack, plan: Plan, terminal: Terminal) -> list[Any]:
     terminal.show()
     show_changes(terminal, changes, from_json(plan.arguments).window)
     return changes
+
+
+def _removed(outcome: Outcome) -> list[tuple[str, int]]:
+    """Child rows without a parent that ordinary loads have removed; the changes of a backfill tell its own."""
+    return [told for result in outcome.results.values() for told in result.get("orphans", {}).items()]
 
 
 def _skipped(outcome: Outcome) -> list[str]:

@@ -55,6 +55,12 @@ def show_changes(terminal: Terminal, changes: Sequence[Mapping[str, Any]], windo
         old, new = change["rows"]
         table.add_row(change["table"], f"{old}→{new}", f"{words}{more}", outside)
     terminal.show(table)
+    for change in changes:
+        before, after = change.get("orphans", (0, 0))
+        if before > after:
+            terminal.show(
+                f"[green]✓[/green] {escape(change['table'])}: {before - after:,} rows without a parent removed"
+            )
     same = [change for change in changes if not change["changed"]]
     rows = sum(change["rows"][1] for change in same)
     held = sum(1 for change in changes if change["changed"] and change["dated"] and not change["outside"])

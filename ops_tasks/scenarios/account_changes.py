@@ -13,6 +13,7 @@ from ops_tasks.scenarios.account_facts import ENDS, RUNNING, Bar, Change, Chart
 from ops_tasks.scenarios.backfill_steps import AFTER, BEFORE
 from ops_tasks.scenarios.backfill_validation import REPORT
 from ops_tasks.scenarios.past import DIFFERENCE
+from ops_tasks.systems.sql import NO_DAY, UNDATED
 
 AROUND = timedelta(days=10)
 MOST_CHARTS, MOST_BARS, MOST_SPANS = 12, 90, 4
@@ -80,18 +81,20 @@ def _of_window(record: Record, compared: Sequence[Mapping[str, Any]], status: st
 
 def _change(one: Mapping[str, Any]) -> Change:
     told = cast("dict[str, Any]", one["days"])
-    spans = days(date.fromisoformat(day) for day in told if day != "none")
+    spans = days(date.fromisoformat(day) for day in told if day not in UNDATED)
     rows = int(one["rows"][0]), int(one["rows"][1])
     if not one["dated"]:
         what = "rows without a day" if rows[0] != rows[1] else "contents only; it has no days"
     else:
-        undated = "rows without a day" if "none" in told else ""
+        undated = "rows without a day" if NO_DAY in told else ""
         what = ", ".join(part for part in (spans, undated) if part) or "contents only"
         if told and all(before == after for before, after in told.values()):
             what = f"contents only: {what}"
     strays = cast("list[str]", one["outside"])
-    outside = [days(date.fromisoformat(day) for day in strays if day != "none")] if any(strays) else []
-    outside += ["rows without a day"] if "none" in strays else []
+    outside = [days(date.fromisoformat(day) for day in strays if day not in UNDATED)] if any(strays) else []
+    outside += ["rows without a day"] if NO_DAY in strays else []
+    alone, left = one.get("orphans", (0, 0))  # older journals do not tell
+    outside += [f"{alone - left:,} rows without a parent removed"] if alone > left else []
     proven = "nothing" if one["dated"] and told else "cannot be told"  # without days nobody knows where they lie
     return Change(str(one["table"]), *rows, what, ", ".join(part for part in outside if part) or proven)
 
@@ -105,7 +108,7 @@ def _charts(record: Record, changed: Sequence[Mapping[str, Any]], status: str) -
     first, last = date.fromisoformat(window["start"]), date.fromisoformat(window["end"])
     for one in changed:
         name = str(one["table"])
-        differing = {date.fromisoformat(day) for day in one["days"] if day != "none"}
+        differing = {date.fromisoformat(day) for day in one["days"] if day not in UNDATED}
         rows = _rows(before.get(name)), _rows(after.get(name))
         known = {day for side in rows for day in side} | differing
         if not one["dated"] or not known:
@@ -126,7 +129,7 @@ def _of_restore(told: Mapping[str, Mapping[str, Any]], *, cut: bool) -> Changes:
         counts = {
             date.fromisoformat(day): (sum(rows[1:]), rows[0] + rows[2])
             for day, rows in cast("dict[str, list[int]]", one["days"]).items()
-            if day != "none"
+            if day not in UNDATED
         }
         what = ", ".join(f"{one[word]:,} rows {word}" for word in ("added", "removed", "changed") if one[word])
         columns = cast("list[str]", one["columns"])
@@ -190,7 +193,7 @@ def _few(charts: Sequence[Chart]) -> tuple[tuple[Chart, ...], str]:
 
 def _rows(measured: Any) -> dict[date, int]:
     told = cast("dict[str, list[Any]]", measured["days"]) if measured else {}
-    return {date.fromisoformat(day): int(counts[0]) for day, counts in told.items() if day != "none"}
+    return {date.fromisoformat(day): int(counts[0]) for day, counts in told.items() if day not in UNDATED}
 
 
 def _bars(

@@ -177,6 +177,7 @@ def _effects(found: Facts) -> list[Effect]:
             along = f", with {', '.join(children)}" if children else ""
             what = f"{found.window} exchanged for a fresh load{along}"
             effects.append(Effect(f"{reload.catalog}.{reload.dataset}.{dated.table}", what))
+    effects += [Effect(name, f"{rows:,} rows without a parent removed") for name, rows in found.orphans.items()]
     for name, (start, end) in found.restatements.items():
         kind = found.kinds[name]
         role = found.roles[found.names[name]]

@@ -13,7 +13,7 @@ from ops_tasks.operation.journal import new_id
 from ops_tasks.operation.plan import Refusal
 from ops_tasks.scenarios.backfill_facts import Dated, Facts, Options, Reload, Survey, Table
 from ops_tasks.scenarios.compare import Role
-from ops_tasks.scenarios.lineage import RawTable, date_column, dated_columns, downstream, raw_tables, roots
+from ops_tasks.scenarios.lineage import RawTable, date_column, dated_columns, downstream, nested, raw_tables, roots
 from ops_tasks.scenarios.observer import Observer
 from ops_tasks.scenarios.window import HISTORY, LONGEST, Flag, Window, flags
 from ops_tasks.stack import Stack
@@ -132,7 +132,14 @@ def facts(observer: Observer, seen: Survey, window: Window, options: Options, fo
         flags=tuple(found),
         notes=tuple(_notes(seen, planned, excluded, names, uncovered)),
         refusals=tuple(refusals),
+        orphans=_orphans(observer, seen),
     )
+
+
+def _orphans(observer: Observer, seen: Survey) -> dict[str, int]:
+    """Rows without a parent in the child tables that will be exchanged."""
+    exchanged = nested(table for table in seen.raw if table.source in seen.sources and table.date_column)
+    return observer.duck("orphans:count", tables=exchanged) if exchanged else {}
 
 
 def _question(stack: Stack, models: Mapping[str, Any], affected: Sequence[str], window: Window) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
@@ -107,6 +107,8 @@ class Facts:
     notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     task: str = "ops.backfill"
+    orphans: Mapping[str, int] = field(default_factory=dict[str, int])
+    """Table -> rows without a parent, of the tables that are exchanged."""
 
 
 _ADAPTER = TypeAdapter(Facts)

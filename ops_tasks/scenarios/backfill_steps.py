@@ -181,7 +181,11 @@ def gate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 def exchange(stack: Stack, found: Facts, reload: Reload, crew: Crew, run: Run) -> Result:
     """Replace the window's rows by the staged ones in one transaction."""
     hands = crew.on(run.log, run.held)
-    return {"tables": hands.call("duck", "raw:swap", **_pair(stack, found, reload, run))}
+    tables = hands.call("duck", "raw:swap", **_pair(stack, found, reload, run))
+    for name, told in tables.items():
+        if "orphans" in told:
+            run.say(f"{reload.catalog}.{reload.dataset}.{name}: {told['orphans']:,} rows without a parent removed")
+    return {"tables": tables}
 
 
 def _pair(stack: Stack, found: Facts, reload: Reload, run: Run) -> dict[str, Any]:

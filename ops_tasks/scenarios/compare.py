@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 from ops_tasks.operation.plan import Refusal
 from ops_tasks.scenarios.window import Window
+from ops_tasks.systems.sql import NO_PARENT, UNDATED
 
 LOSS = (
     "a wider window loads what the raw tables lack; --exclude={table} leaves it as it is; "
@@ -21,7 +22,8 @@ class Role:
     """What an operation may do to a table.
 
     `kind`: reloaded (raw), restated, or untouched. `may_change` are the days it was allowed to rewrite, None for all
-    of them; `keeps_rows` says that rows outside the window may change their values but must not vanish.
+    of them; rows without a parent go from what is reloaded besides. `keeps_rows` says that rows outside the window may
+    change their values but must not vanish.
     """
 
     kind: str
@@ -32,7 +34,10 @@ class Role:
 
 @dataclass(frozen=True)
 class Change:
-    """One table before and after. `days` are those that differ, with rows before and after."""
+    """One table before and after. `days` are those that differ, with rows before and after.
+
+    `orphans` are rows whose parent is not there, before and after.
+    """
 
     table: str
     role: Role
@@ -42,6 +47,7 @@ class Change:
     excluded: tuple[str, ...]
     dated: bool
     changed: bool
+    orphans: tuple[int, int] = (0, 0)
 
 
 @dataclass(frozen=True)
@@ -93,27 +99,36 @@ def _change(table: str, role: Role, before: Mapping[str, Any], after: Mapping[st
         for day in sorted({*old, *new})
         if old.get(day) != new.get(day)
     }
-    outside = tuple(day for day in days if day == "none" or date.fromisoformat(day) not in window)
     return Change(
         table,
         role,
         (before["rows"], after["rows"]),
         days,
-        outside,
+        _strays(days, window),
         tuple(after["excluded"]),
         dated=bool(old or new),
         # a child row has no day in itself: moved with its parent, it leaves the total as it was
         changed=bool(days) or before["fingerprint"] != after["fingerprint"] or before["rows"] != after["rows"],
+        orphans=(old.get(NO_PARENT, [0])[0], new.get(NO_PARENT, [0])[0]),
     )
+
+
+def _strays(days: Iterable[str], window: Window) -> tuple[str, ...]:
+    """Those that are no day of the window; rows without a day, or without a parent, are of none."""
+    return tuple(day for day in days if day in UNDATED or date.fromisoformat(day) not in window)
 
 
 def _violations(change: Change, window: Window, *, allow_history_loss: bool, gone: int) -> list[Refusal]:
     role, loss, way = change.role, LOSS.format(table=change.table), "look at the systems log of this operation"
     if role.kind == "untouched":
         return [Refusal(f"{change.table} was to stay as it is and has changed", way)] if change.changed else []
+    if role.kind == "reloaded" and change.orphans[1]:
+        # Their parents were loaded with children of their own: whoever counts the table counts them twice.
+        return [Refusal(f"{change.table} has {change.orphans[1]} rows without a parent", way)]
     allowed = role.may_change
     if allowed is not None:
-        strays = [day for day in change.days if day == "none" or date.fromisoformat(day) not in allowed]
+        may_go = NO_PARENT if role.kind == "reloaded" else ""
+        strays = [day for day in _strays(change.days, allowed) if day != may_go]
         if strays:
             return [Refusal(f"{change.table} changed outside of {allowed}: {', '.join(strays[:3])}", way)]
     if role.keeps_rows and not allow_history_loss:

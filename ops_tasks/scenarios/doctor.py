@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 from ops_tasks.errors import Busy, OpsError
-from ops_tasks.scenarios import file_health, losses, motherduck_probe, probes
+from ops_tasks.scenarios import file_health, losses, motherduck_probe, orphans, probes
 from ops_tasks.scenarios.symptoms import Line, Symptom
 from ops_tasks.scenarios.verify import Say
 from ops_tasks.stack import Stack
@@ -58,6 +58,7 @@ def _logical(
         "loads": probes.loads,
         "days": probes.days,
         "losses": losses.losses,
+        "orphans": orphans.orphans,
         **({"scheduler": probes.scheduler} if stack.config.dagster else {}),
         **({"deep": probes.deep} if deep else {}),
     }

@@ -79,6 +79,21 @@ def raw_tables(
     return found
 
 
+def nested(tables: Iterable[RawTable]) -> list[dict[str, Any]]:
+    """The child tables among them in the words of `orphans_worker.Nested`, those nearer to their root first."""
+    return [
+        {
+            "name": table.name,
+            "catalog": table.catalog,
+            "schema": table.dataset,
+            "table": table.table,
+            "parents": table.parents,
+        }
+        for table in sorted(tables, key=lambda one: len(one.parents))
+        if table.parents
+    ]
+
+
 def _owners(stack: Stack) -> dict[tuple[str, str], dict[str, str]]:
     """(catalog, dataset) -> table -> the source that names it; the empty name is that of every other table."""
     found: dict[tuple[str, str], dict[str, str]] = {}

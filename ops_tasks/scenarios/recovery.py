@@ -10,6 +10,7 @@ from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote_noth
 from ops_tasks.scenarios import past
 from ops_tasks.scenarios import recovery_steps as steps
 from ops_tasks.scenarios.moments import shown
+from ops_tasks.scenarios.orphans import none_left
 from ops_tasks.scenarios.past import Agree
 from ops_tasks.scenarios.recovery_facts import Facts, to_json
 from ops_tasks.scenarios.verify import Say, Verdict, audits, contracts, drift
@@ -101,7 +102,8 @@ def _bringing(stack: Stack, found: Facts, hands: Crew, agree: Agree | None) -> l
     for name in found.refills:
         load = stack.load(name)
         equivalent = " ".join(argv(load.command)) if load.command else f"(dlt source {load.dlt})"
-        made.append(Step(f"load {name}", f"Load {name}", partial(_refill, stack, name), equivalent=equivalent))
+        do = partial(_refill, stack, name)
+        made.append(Step(f"load {name}", f"Load {name}", do, check=none_left, equivalent=equivalent))
     if any(not name.startswith('"') for name in found.before or {}):
         made.append(Step("gate", "Compare the raw tables with before", partial(steps.gate, stack, found, hands)))
     environment = stack.config.sqlmesh.environment

@@ -10,8 +10,9 @@ from typing import Any, cast
 
 from ops_tasks.errors import Refused, StepFailed, UsageError
 from ops_tasks.operation.plan import Result, Run
-from ops_tasks.scenarios import loads, mending
+from ops_tasks.scenarios import mending
 from ops_tasks.scenarios.lineage import dated_raw
+from ops_tasks.scenarios.orphans import load_whole
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Place
 from ops_tasks.scenarios.verify import fixed_now, project
 from ops_tasks.stack import Stack
@@ -88,7 +89,7 @@ def keep(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
 
 def refill(stack: Stack, name: str, run: Run) -> Result:
     """Load a source the ordinary way, on top of what its database has."""
-    return loads.load(stack, name, run.say, log=run.log, held=run.held)
+    return load_whole(stack, name, run)
 
 
 def gate(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:

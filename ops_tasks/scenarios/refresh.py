@@ -9,7 +9,7 @@ from typing import Any, cast
 from ops_tasks.errors import StepFailed
 from ops_tasks.guard.evidence import permit
 from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote_nothing
-from ops_tasks.scenarios.loads import load
+from ops_tasks.scenarios.orphans import load_whole, none_left
 from ops_tasks.scenarios.routine import no_findings, put_back, take, well
 from ops_tasks.scenarios.verify import Say, audits, contracts, fixed_now, project, sqlmesh
 from ops_tasks.stack import Stack
@@ -23,7 +23,7 @@ def refresh(stack: Stack, arguments: Mapping[str, Any]) -> Plan:
     """Load every source, compute the marts, verify. `arguments`: operation, snapshot, days."""
     days = int(arguments["days"])
     loads = [
-        Step(f"load {name}", f"Load {name}", lambda run, name=name: _load(stack, name, run))
+        Step(f"load {name}", f"Load {name}", lambda run, name=name: load_whole(stack, name, run), check=none_left)
         for name in stack.config.sources
     ]
     compute = Step(
@@ -93,10 +93,6 @@ def _operation(
         put_back=lambda run: put_back(stack, name, run),
         effects=(Effect(name, "taken and verified", snapshots.set_bytes(stack)), *effects),
     )
-
-
-def _load(stack: Stack, name: str, run: Run) -> Result:
-    return load(stack, name, run.say, log=run.log, held=run.held)
 
 
 def _compute(stack: Stack, days: int, run: Run) -> Result:

@@ -22,6 +22,7 @@ CAUSES = (
     "window",
     "load",
     "bad-write",
+    "orphans",
     "audit",
     "contract",
     "late",
@@ -33,7 +34,7 @@ CAUSES = (
 )
 INCIDENTS = {
     **dict.fromkeys(("wal", "bit-rot", "truncation", "version", "missing", "disk-full", "drift"), 1),
-    **dict.fromkeys(("window", "load", "audit", "contract"), 2),
+    **dict.fromkeys(("window", "load", "orphans", "audit", "contract"), 2),
     "bad-write": 3,
     **dict.fromkeys(("daemon", "missed", "paused", "late", "stuck", "run", "tick"), 4),
 }

@@ -12,7 +12,7 @@ import duckdb
 
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.attaching_worker import attach, base_tables, files
-from ops_tasks.systems.sql import day_of, ident
+from ops_tasks.systems.sql import NO_DAY, NO_PARENT, day_of, ident, literal
 from ops_tasks.systems.steady_worker import steady_if_remote
 
 INEXACT = {"DOUBLE", "FLOAT"}
@@ -36,7 +36,10 @@ class Table(TypedDict):
 
 
 class Measured(TypedDict):
-    """Rows and a fingerprint of one table, in all and per day. A row without a day counts under `none`."""
+    """Rows and a fingerprint of one table, in all and per day.
+
+    A row without a day counts under `none`, one whose parent is not there under `no parent`.
+    """
 
     rows: int
     fingerprint: str
@@ -232,13 +235,16 @@ def _measure(connection: duckdb.DuckDBPyConnection, table: Table, known: dict[st
     day = day_of(column, kind, table=dated) if column is not None else None
     if column is not None and day is None:
         raise StepFailed(f"{table['name']}: the date column {column!r} has no day (it is {kind})")
+    shown = day
+    if day is not None and table["parents"]:
+        shown = f"CASE WHEN {ident(dated, '_dlt_id')} IS NULL THEN {literal(NO_PARENT)} ELSE CAST({day} AS VARCHAR) END"
     kept = [name for name in types if name not in table["exclude"]]
     values = ", ".join(_value(table["table"], name, types[name], table["recomputed"]) for name in kept) or "1"
     rows = connection.execute(
-        f"SELECT {day or 'NULL'} AS day, count(*), sum(hash({values})) FROM {_joined(table)} GROUP BY 1 ORDER BY 1"
+        f"SELECT {shown or 'NULL'} AS day, count(*), sum(hash({values})) FROM {_joined(table)} GROUP BY 1 ORDER BY 1"
     ).fetchall()
     days: dict[str, list[Any]] = {
-        ("none" if day is None else str(day)): [count, str(total)] for day, count, total in rows
+        (NO_DAY if day is None else str(day)): [count, str(total)] for day, count, total in rows
     }
     total = sum(int(fingerprint) for _, fingerprint in days.values())
     return Measured(

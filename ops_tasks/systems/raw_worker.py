@@ -5,17 +5,12 @@ Child tables go with their parents: dlt links a row to its parent by `_dlt_paren
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, TypedDict
 
-import duckdb
-
 from ops_tasks.errors import StepFailed
-from ops_tasks.systems.attaching_worker import MD
-from ops_tasks.systems.sql import day_of, ident, literal
+from ops_tasks.systems.orphans_worker import Nested, remove_from
+from ops_tasks.systems.pairing_worker import Pair, paired, types_of
+from ops_tasks.systems.sql import day_of, ident
 from ops_tasks.systems.steady_worker import steady_if_remote
 
 
@@ -39,10 +34,10 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
     `children`: child table -> rows of the window, live and staged.
     """
     found: dict[str, Any] = {}
-    with _pair(raw, staging, read_only=True) as pair:
+    with paired(raw, staging, read_only=True) as pair:
         for dated in tables:
-            live = _types(pair, pair.raw, dataset, dated["table"])
-            fresh = _types(pair, pair.staging, dataset, dated["table"])
+            live = types_of(pair, pair.raw, dataset, dated["table"])
+            fresh = types_of(pair, pair.staging, dataset, dated["table"])
             if not fresh:
                 found[dated["table"]] = {
                     "days": {},
@@ -80,15 +75,18 @@ def staged(raw: str, staging: str, dataset: str, tables: list[Dated], start: str
 def swap(raw: str, staging: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
     """Replace the window's rows, children along, by the staged ones in one transaction; can be repeated.
 
-    Returns table -> `{deleted, inserted}`.
+    A child row without a parent belongs to no day: its parent may be among the staged rows, with children of its own,
+    so it goes along. Returns table -> `{deleted, inserted}`, and `orphans` where there were any.
     """
     done: dict[str, Any] = {}
-    with _pair(raw, staging) as pair:
+    with paired(raw, staging) as pair:
         pair.connection.execute("BEGIN TRANSACTION")
         for dated in tables:
             done |= _delete(pair, dataset, dated, start, end)
             for table, inserted in _insert(pair, dataset, dated, start, end).items():
                 done[table]["inserted"] = inserted
+            for table, orphans in remove_from(pair.connection, _nested(pair.raw, dataset, dated)).items():
+                done[table]["orphans"] = orphans
         _lineage(pair, dataset)
         pair.connection.execute("COMMIT")
     return done
@@ -98,7 +96,7 @@ def swap(raw: str, staging: str, dataset: str, tables: list[Dated], start: str, 
 def delete(raw: str, dataset: str, tables: list[Dated], start: str, end: str) -> dict[str, Any]:
     """Delete the window's rows, children along: for a loader that can only load into the live tables."""
     done: dict[str, Any] = {}
-    with _pair(raw, None) as pair:
+    with paired(raw, None) as pair:
         pair.connection.execute("BEGIN TRANSACTION")
         for dated in tables:
             done |= _delete(pair, dataset, dated, start, end)
@@ -106,45 +104,15 @@ def delete(raw: str, dataset: str, tables: list[Dated], start: str, end: str) ->
     return done
 
 
-@dataclass(frozen=True)
-class Pair:
-    """A connection with both databases attached, and what they are called there: MotherDuck's have their own names."""
-
-    connection: duckdb.DuckDBPyConnection
-    raw: str
-    staging: str
-
-
-@contextmanager
-def _pair(raw: str, staging: str | None, *, read_only: bool = False) -> Generator[Pair]:
-    connection = duckdb.connect(":memory:")
-    try:
-        connection.execute("SET TimeZone = 'UTC'")
-        live = _attached(connection, raw, "raw", read_only=read_only)
-        fresh = "" if staging is None else _attached(connection, staging, "staging", read_only=True)
-        yield Pair(connection, live, fresh)
-    finally:
-        connection.close()
-
-
-def _attached(connection: duckdb.DuckDBPyConnection, where: str, name: str, *, read_only: bool) -> str:
-    if where.startswith(MD):
-        connection.execute(f"ATTACH {literal(where)}")
-        return where.removeprefix(MD)
-    if not Path(where).is_file():
-        raise StepFailed(f"{where} does not exist")
-    connection.execute(f"ATTACH {literal(where)} AS {name} {'(READ_ONLY)' if read_only else ''}")
-    return name
-
-
-def _types(pair: Pair, catalog: str, dataset: str, table: str) -> dict[str, str]:
-    return dict(
-        pair.connection.execute(
-            "SELECT column_name, data_type FROM duckdb_columns() "
-            "WHERE database_name = ? AND schema_name = ? AND table_name = ? ORDER BY column_index",
-            [catalog, dataset, table],
-        ).fetchall()
-    )
+def _nested(catalog: str, dataset: str, dated: Dated) -> list[Nested]:
+    """The tables below a dated one, with all that is above each of them."""
+    above: dict[str, list[str]] = {dated["table"]: []}
+    for child, parent in dated["children"]:
+        above[child] = [parent, *above[parent]]
+    return [
+        Nested(name=child, catalog=catalog, schema=dataset, table=child, parents=above[child])
+        for child, _ in dated["children"]
+    ]
 
 
 def _day(dated: Dated, types: dict[str, str]) -> str:
@@ -172,7 +140,7 @@ def _condition(dataset: str, dated: Dated, catalog: str, table: str, day: str) -
 
 
 def _delete(pair: Pair, dataset: str, dated: Dated, start: str, end: str) -> dict[str, dict[str, int]]:
-    day = _day(dated, _types(pair, pair.raw, dataset, dated["table"]))
+    day = _day(dated, types_of(pair, pair.raw, dataset, dated["table"]))
     done: dict[str, dict[str, int]] = {}
     for table in [*(child for child, _ in reversed(dated["children"])), dated["table"]]:
         condition = _condition(dataset, dated, pair.raw, table, day)
@@ -184,11 +152,11 @@ def _delete(pair: Pair, dataset: str, dated: Dated, start: str, end: str) -> dic
 def _insert(pair: Pair, dataset: str, dated: Dated, start: str, end: str) -> dict[str, int]:
     done: dict[str, int] = {}
     for table in [dated["table"], *(child for child, _ in dated["children"])]:
-        fresh = _types(pair, pair.staging, dataset, table)
+        fresh = types_of(pair, pair.staging, dataset, table)
         if not fresh:
             done[table] = 0
             continue
-        day = _day(dated, _types(pair, pair.staging, dataset, dated["table"]))
+        day = _day(dated, types_of(pair, pair.staging, dataset, dated["table"]))
         condition = _condition(dataset, dated, pair.staging, table, day)
         statement = (
             f"INSERT INTO {ident(pair.raw, dataset, table)} BY NAME "
@@ -200,7 +168,7 @@ def _insert(pair: Pair, dataset: str, dated: Dated, start: str, end: str) -> dic
 
 def _lineage(pair: Pair, dataset: str) -> None:
     """Rows carry the id of the load that brought them: that load is written down beside the dataset's own."""
-    if _types(pair, pair.staging, dataset, "_dlt_loads") and _types(pair, pair.raw, dataset, "_dlt_loads"):
+    if types_of(pair, pair.staging, dataset, "_dlt_loads") and types_of(pair, pair.raw, dataset, "_dlt_loads"):
         raw, staging = ident(pair.raw, dataset, "_dlt_loads"), ident(pair.staging, dataset, "_dlt_loads")
         pair.connection.execute(
             f"INSERT INTO {raw} BY NAME SELECT * FROM {staging} WHERE load_id NOT IN (SELECT load_id FROM {raw})"
@@ -245,7 +213,7 @@ def _repeated(pair: Pair, catalog: str, dataset: str, dated: Dated, day: str, wi
 def _new_columns(pair: Pair, dataset: str, dated: Dated) -> list[str]:
     found: list[str] = []
     for table in [dated["table"], *(child for child, _ in dated["children"])]:
-        live, fresh = (_types(pair, catalog, dataset, table) for catalog in (pair.raw, pair.staging))
+        live, fresh = (types_of(pair, catalog, dataset, table) for catalog in (pair.raw, pair.staging))
         found += [f"{table}.{column}" for column in fresh if column not in live]
     tables = pair.connection.execute(
         "SELECT fresh.table_name FROM duckdb_tables() fresh "
@@ -260,13 +228,13 @@ def _new_columns(pair: Pair, dataset: str, dated: Dated) -> list[str]:
 
 def _children(pair: Pair, dataset: str, dated: Dated, fresh_day: str, window: tuple[str, str]) -> dict[str, list[int]]:
     """Child table -> rows that belong to the window: live, then staged."""
-    live_day = _day(dated, _types(pair, pair.raw, dataset, dated["table"]))
+    live_day = _day(dated, types_of(pair, pair.raw, dataset, dated["table"]))
     found: dict[str, list[int]] = {}
     for table, _ in dated["children"]:
         found[table] = []
         for catalog, day in ((pair.raw, live_day), (pair.staging, fresh_day)):
             count = 0
-            if _types(pair, catalog, dataset, table):
+            if types_of(pair, catalog, dataset, table):
                 condition = _condition(dataset, dated, catalog, table, day)
                 statement = f"SELECT count(*) FROM {ident(catalog, dataset, table)} WHERE {condition}"
                 count = pair.connection.execute(statement, list(window)).fetchall()[0][0]

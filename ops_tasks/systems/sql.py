@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# What rows of a measured table are counted under that belong to no day: theirs is missing, or their parent is.
+NO_DAY, NO_PARENT = UNDATED = ("none", "no parent")
+
 
 def ident(*parts: str) -> str:
     """Quote the parts of a dotted name, each one separately."""

@@ -50,6 +50,7 @@ def test_every_probe_of_a_healthy_stack_has_its_line_and_nothing_is_touched(sand
         "loads",
         "days",
         "losses",
+        "orphans",
         "scheduler",
         "deep",
         "snapshots",

@@ -118,6 +118,34 @@ def test_a_row_that_only_moved_to_another_day_is_a_change() -> None:
     assert "was to stay as it is" in found.violations[0].reason
 
 
+ALONE = {**BEFORE, "no parent": (3, "7")}
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "role", "reason"),
+    [
+        pytest.param(ALONE, BEFORE, RELOADED, "", id="removed with the window"),
+        pytest.param(ALONE, ALONE, RELOADED, "t has 3 rows without a parent", id="left"),
+        pytest.param(BEFORE, ALONE, RELOADED, "t has 3 rows without a parent", id="made"),
+        pytest.param(ALONE, {**BEFORE, "none": (2, "8")}, RELOADED, "outside of 2026-04-14", id="one without a day"),
+        pytest.param(ALONE, BEFORE, RESTATED, "outside of 2026-04-12..2026-04-16: no parent", id="not reloaded"),
+        pytest.param(ALONE, BEFORE, Role("untouched"), "was to stay as it is", id="of another source"),
+        pytest.param(ALONE, ALONE, Role("untouched"), "", id="left in another source"),
+    ],
+)
+def test_rows_without_a_parent_may_go_from_what_is_reloaded_and_none_may_stay(
+    before: dict[str, tuple[int, str]], after: dict[str, tuple[int, str]], role: Role, reason: str
+) -> None:
+    found = reasons(table(after), role, before=table(before))
+    assert reason in found
+    assert bool(found) == bool(reason)
+
+
+def test_how_many_rows_without_a_parent_went_is_told() -> None:
+    found = compare({"t": table(ALONE)}, {"t": table(BEFORE)}, {"t": RELOADED}, WINDOW, allow_history_loss=False)
+    assert found.changes[0].orphans == (3, 0)
+
+
 def test_tables_that_appear_or_vanish() -> None:
     found = compare({"a": table(BEFORE)}, {"b": table(BEFORE)}, {"a": WHOLE}, WINDOW, allow_history_loss=True)
     assert [violation.reason for violation in found.violations] == ["a has vanished", "b has appeared"]

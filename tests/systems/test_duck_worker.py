@@ -209,11 +209,14 @@ def test_children_have_the_day_of_the_topmost(family: Path) -> None:
     child = days(family, table="p__c", parents=["p"])
     grandchild = days(family, table="p__c__g", parents=["p__c", "p"])
     assert {day: count for day, (count, _) in child.items()} == {"2026-04-01": 1, "2026-04-02": 1}
-    assert {day: count for day, (count, _) in grandchild.items()} == {"2026-04-01": 1, "2026-04-02": 1, "none": 1}
+    assert {day: count for day, (count, _) in grandchild.items()} == {"2026-04-01": 1, "2026-04-02": 1, "no parent": 1}
     change(family, "UPDATE p__c__g SET v = 9 WHERE _dlt_parent_id = 'c1'")
     assert differing(grandchild, days(family, table="p__c__g", parents=["p__c", "p"])) == {"2026-04-02"}
     change(family, "UPDATE p SET d = '2026-04-09' WHERE _dlt_id = 'p0'")
     assert differing(child, days(family, table="p__c", parents=["p"])) == {"2026-04-01", "2026-04-09"}
+    change(family, "UPDATE p SET d = NULL WHERE _dlt_id = 'p0'")
+    undated = days(family, table="p__c__g", parents=["p__c", "p"])
+    assert {day: count for day, (count, _) in undated.items()} == {"2026-04-02": 1, "none": 1, "no parent": 1}
 
 
 def test_tables_that_are_not_there_are_left_out(path: Path) -> None:

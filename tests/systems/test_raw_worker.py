@@ -123,6 +123,35 @@ def test_swap_without_the_last_row_leaves_no_orphan(raw: str, staging: str) -> N
 
 
 @pytest.mark.parametrize(
+    ("statement", "removed"),
+    [
+        pytest.param(
+            "DELETE FROM obs WHERE day <= '2026-04-04'", {"obs__media": 24, "obs__media__tags": 24}, id="of the topmost"
+        ),
+        pytest.param("DELETE FROM obs__media WHERE url = 'u0'", {"obs__media__tags": 15}, id="of a child"),
+        pytest.param(
+            "UPDATE obs__media__tags SET _dlt_parent_id = NULL WHERE _dlt_id LIKE 'old0%'",
+            {"obs__media__tags": 6},
+            id="of nobody",
+        ),
+        pytest.param(
+            "UPDATE obs SET _dlt_id = NULL WHERE id = 42", {"obs__media": 2, "obs__media__tags": 2}, id="without an id"
+        ),
+        pytest.param("DELETE FROM species", {}, id="none"),
+    ],
+)
+def test_swap_removes_every_row_without_a_parent(
+    raw: str, staging: str, statement: str, removed: dict[str, int]
+) -> None:
+    change(raw, statement)
+    done = swap(raw, staging, "main", [OBS], START, END)
+    assert {table: told["orphans"] for table, told in done.items() if "orphans" in told} == removed
+    after = fingerprints(raw)
+    assert "no parent" not in after["obs__media"] | after["obs__media__tags"]
+    assert swap(raw, staging, "main", [OBS], START, END)["obs__media"] == {"deleted": 12, "inserted": 12}
+
+
+@pytest.mark.parametrize(
     ("statements", "message"),
     [
         pytest.param(
