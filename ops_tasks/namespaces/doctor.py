@@ -53,9 +53,9 @@ def doctor(
     mark = "[green]✓[/green]" if not symptoms else "[red]✗[/red]"
     terminal.show(f"{mark} [bold]{escape(judged.words)}[/bold]")
     if judged.first is not None:
-        terminal.show(f"  {escape(judged.first.subject)}: {escape(judged.first.evidence)}")
-        terminal.show(f"  → {escape(judged.first.way_out)}")
-    findings = [asdict(symptom) | {"reason": f"{symptom.subject}: {symptom.evidence}"} for symptom in symptoms]
+        terminal.show(f"  {escape(judged.first.told())}")
+        _show_way(terminal, "  ", judged.first.way_out)
+    findings = [asdict(symptom) | {"reason": symptom.told()} for symptom in symptoms]
     more = {
         "verdict": {"incident": judged.incident, "words": judged.words, "cause": judged.first and judged.first.cause},
         "probes": [asdict(line) for line in lines],
@@ -72,5 +72,10 @@ def _show(terminal: Terminal, line: Line) -> None:
     for note in line.notes:
         terminal.show(f"    [dim]{escape(note)}[/dim]")
     for symptom in line.symptoms:
-        terminal.show(f"    {escape(symptom.cause)}: {escape(symptom.evidence)}")
-        terminal.show(f"    → {escape(symptom.way_out)}")
+        terminal.show(f"    {escape(symptom.cause)}: {escape(symptom.told(line.probe))}")
+        _show_way(terminal, "    ", symptom.way_out)
+
+
+def _show_way(terminal: Terminal, indent: str, way_out: str) -> None:
+    if way_out:
+        terminal.show(f"{indent}→ {escape(way_out)}")

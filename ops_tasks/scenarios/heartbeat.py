@@ -17,6 +17,7 @@ from ops_tasks.scenarios import schedules
 from ops_tasks.scenarios.missed import Request, Work, chosen, works
 from ops_tasks.scenarios.schedules import Schedule, Truth
 from ops_tasks.scenarios.signs import Sign, signs, told
+from ops_tasks.scenarios.symptoms import counted
 from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
@@ -137,10 +138,11 @@ def _keep(file: Path, value: Mapping[str, Any]) -> None:
 
 
 def _said(truth: Truth) -> str:
-    on = [one for one in truth.schedules if one.on]
-    last = max((one.last for one in on if one.last is not None), default=None)
+    on = sum(1 for one in truth.schedules if one.on)
+    last = max((one.last for one in truth.schedules if one.last is not None), default=None)
     newest = f"the last tick was {schedules.clock(last)} UTC" if last is not None else "none has ticked yet"
-    return f"the daemon was heard {told(truth.oldest_beat or 0)} ago; {len(on)} schedules are on, {newest}"
+    count = f"{counted(on, 'schedule')} on, {len(truth.schedules) - on} off"
+    return f"the daemon was heard {told(truth.oldest_beat or 0)} ago; {count}, {newest}"
 
 
 def _gauges(truth: Truth, owed: Mapping[str, Sequence[Work]], web: tuple[str | None, str] | None) -> list[Gauge]:

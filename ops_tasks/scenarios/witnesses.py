@@ -1,0 +1,103 @@
+"""Which snapshots testify to the rows that a table should have, and how many that are."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from ops_tasks.operation.journal import Record, history
+from ops_tasks.scenarios.account_changes import changes
+from ops_tasks.scenarios.refresh import PROMOTE, REFRESH
+from ops_tasks.scenarios.restore import TASK as RESTORE
+from ops_tasks.scenarios.watching import OWN
+from ops_tasks.stack import Stack
+from ops_tasks.systems import snapshots
+from ops_tasks.systems.snapshots import Snapshot
+
+# An operation's own snapshot: `pre_`, what it is about, and an id.
+BEFORE = re.compile(r"pre_[a-z0-9_.-]+_[0-9a-f]{6}")
+# SQLMesh's name for a model's table: catalog.sqlmesh__SCHEMA.SCHEMA__MODEL__VERSION
+PHYSICAL = re.compile(r"(\w+)\.sqlmesh__(\w+)\.\2__(\w+)__\d+")
+
+
+@dataclass(frozen=True)
+class Witness:
+    """A snapshot, and the rows of each table that nothing done since explains away."""
+
+    name: str
+    rows: Mapping[str, int]
+
+
+def witnesses(stack: Stack) -> list[Witness]:
+    """The verified snapshots of the lookback, oldest first, from the newest on that a person has named.
+
+    What a person names is agreed to, and so is the past that a restore brought back. Operations that measure take the
+    rows away that they found too many; a rollback takes back what was made after its operation began.
+    """
+    every = [one for one in snapshots.every(stack) if one.verified_at and not one.forensic]
+    every = [one for one in every if one.backend == stack.backend]
+    known = history(stack.home) if every else []
+    for record in known:
+        every = [one for one in every if _stands(one, record)]
+    since = datetime.now(UTC) - stack.config.watch.lookback
+    taken = [one for one in every if one.created_at >= since] or every[-1:]
+    named = [one.created_at for one in taken if named_by_a_person(one.name)]
+    taken = [one for one in taken if not named or one.created_at >= named[-1]]
+    done = [one for one in known if one.status == "succeeded" and taken and one.ended >= taken[0].created_at]
+    return [Witness(one.name, _rows(one, done)) for one in taken]
+
+
+def fullest(seen: Sequence[Witness], table: str) -> Witness | None:
+    """The witness that has the most rows of a table, the newest of several."""
+    found = [one for one in seen if table in one.rows]
+    return max(reversed(found), key=lambda one: one.rows[table], default=None)
+
+
+def named_by_a_person(name: str) -> bool:
+    """Whether somebody has chosen a snapshot's name: no watch, and no operation for itself."""
+    return not OWN.fullmatch(name) and not BEFORE.fullmatch(name)
+
+
+def model_of(table: str) -> str | None:
+    """`catalog.schema.model` of a table that SQLMesh has named, else None."""
+    found = PHYSICAL.fullmatch(table)
+    return ".".join(found.groups()) if found else None
+
+
+def _stands(taken: Snapshot, record: Record) -> bool:
+    """Whether a snapshot speaks of the present, for all that an operation has done."""
+    if record.status == "rolled_back":
+        return taken.name == _own(record) or not record.began <= taken.created_at <= record.ended
+    if record.status != "succeeded" or record.planned.get("task") != RESTORE:
+        return True
+    return taken.created_at > record.ended or taken.name in _brought(record)
+
+
+def _own(record: Record) -> str:
+    return str(record.planned.get("arguments", {}).get("snapshot", ""))
+
+
+def _brought(record: Record) -> set[str]:
+    """The snapshot that a restore made the present of, where it brought back all of it."""
+    told = cast("dict[str, Any]", record.planned.get("arguments", {}))
+    found = {one["snapshot"] for one in told.get("bring") or () if one.get("only") is None}
+    return found | ({past["snapshot"]} if (past := told.get("past")) else set())
+
+
+def _rows(taken: Snapshot, done: Sequence[Record]) -> dict[str, int]:
+    """Rows per table as the snapshot has them, less those that operations have taken away since."""
+    rows: dict[str, int] = dict(taken.manifest["rows"])
+    for record in done:
+        if record.ended < taken.created_at:
+            continue
+        if record.planned.get("task") in (REFRESH, PROMOTE):
+            rows = {name: count for name, count in rows.items() if model_of(name) is None}
+        fell = {one.table.replace('"', ""): one for one in changes(record, record.status).changes}
+        for name in rows:
+            one = fell.get(model_of(name) or name) or fell.get((model_of(name) or "").partition(".")[2])
+            if one is not None and one.before is not None and one.after is not None:
+                rows[name] -= max(0, one.before - one.after)
+    return rows
