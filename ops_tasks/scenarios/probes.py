@@ -14,6 +14,7 @@ from ops_tasks.scenarios import disk as watch_disk
 from ops_tasks.scenarios import heartbeat, schedules
 from ops_tasks.scenarios.drills import last_drill
 from ops_tasks.scenarios.file_health import LOCK, VERSION, FileHealth
+from ops_tasks.scenarios.lost_state import lost_state
 from ops_tasks.scenarios.observer import Observer
 from ops_tasks.scenarios.signs import signs, told
 from ops_tasks.scenarios.symptoms import Line, Symptom, counted
@@ -93,6 +94,9 @@ def versions() -> Line:
 
 def state(stack: Stack, hands: Crew, say: Say) -> Line:
     """SQLMesh's state against the warehouse, in every environment, and the audits."""
+    hands.call("duck", "be_polite")
+    if (lost := lost_state(stack, hands)) is not None:
+        return Line("sqlmesh", "its state is lost", (lost,))
     worker = hands.worker("sqlmesh_checks", stack.sqlmesh_folder)
     worker.call("be_polite", **project(stack), files=[str(path) for path in stack.duckdb_files])
     seen = drift(stack, say, worker)
@@ -180,6 +184,8 @@ def days(stack: Stack, hands: Crew, _say: Say) -> Line:
         return Line("days", "no source has a dated table")
     observer = Observer(stack, hands)
     hands.call("duck", "be_polite")
+    if lost_state(stack, hands) is not None:
+        return Line("days", "not run: SQLMesh's state is lost")
     hands.call("sqlmesh", "sqlmesh_checks:be_polite", **project(stack), files=[str(f) for f in stack.duckdb_files])
     symptoms: list[Symptom] = []
     for name in names:

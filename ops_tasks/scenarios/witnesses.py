@@ -13,7 +13,7 @@ from ops_tasks.scenarios.account_changes import changes
 from ops_tasks.scenarios.refresh import PROMOTE, REFRESH
 from ops_tasks.scenarios.restore import TASK as RESTORE
 from ops_tasks.scenarios.watching import OWN
-from ops_tasks.stack import Stack
+from ops_tasks.stack import MD, Stack
 from ops_tasks.systems import snapshots
 from ops_tasks.systems.snapshots import Snapshot
 
@@ -47,7 +47,7 @@ def witnesses(stack: Stack) -> list[Witness]:
     named = [one.created_at for one in taken if named_by_a_person(one.name)]
     taken = [one for one in taken if not named or one.created_at >= named[-1]]
     done = [one for one in known if one.status == "succeeded" and taken and one.ended >= taken[0].created_at]
-    return [Witness(one.name, _rows(one, done)) for one in taken]
+    return [Witness(one.name, _rows(stack, one, done)) for one in taken]
 
 
 def fullest(seen: Sequence[Witness], table: str) -> Witness | None:
@@ -71,33 +71,60 @@ def _stands(taken: Snapshot, record: Record) -> bool:
     """Whether a snapshot speaks of the present, for all that an operation has done."""
     if record.status == "rolled_back":
         return taken.name == _own(record) or not record.began <= taken.created_at <= record.ended
-    if record.status != "succeeded" or record.planned.get("task") != RESTORE:
+    if not _restored(record) or _parts(record) is not None:
         return True
     return taken.created_at > record.ended or taken.name in _brought(record)
 
 
 def _own(record: Record) -> str:
-    return str(record.planned.get("arguments", {}).get("snapshot", ""))
+    return str(_arguments(record).get("snapshot", ""))
+
+
+def _arguments(record: Record) -> dict[str, Any]:
+    return cast("dict[str, Any]", record.planned.get("arguments", {}))
+
+
+def _restored(record: Record) -> bool:
+    return record.status == "succeeded" and record.planned.get("task") == RESTORE
 
 
 def _brought(record: Record) -> set[str]:
-    """The snapshot that a restore made the present of, where it brought back all of it."""
-    told = cast("dict[str, Any]", record.planned.get("arguments", {}))
-    found = {one["snapshot"] for one in told.get("bring") or () if one.get("only") is None}
+    """The snapshot that a restore has made the present of."""
+    told = _arguments(record)
+    found = {one["snapshot"] for one in told.get("bring") or ()}
     return found | ({past["snapshot"]} if (past := told.get("past")) else set())
 
 
-def _rows(taken: Snapshot, done: Sequence[Record]) -> dict[str, int]:
+def _parts(record: Record) -> set[str] | None:
+    """The databases that a restore brought back (paths, `md:catalog`), None for all of them."""
+    told = _arguments(record)
+    if place := told.get("place"):
+        return {place["target"]}
+    parts = [one.get("only") for one in told.get("bring") or ()]
+    return {path for only in parts for path in only} if parts and None not in parts else None
+
+
+def _rows(stack: Stack, taken: Snapshot, done: Sequence[Record]) -> dict[str, int]:
     """Rows per table as the snapshot has them, less those that operations have taken away since."""
     rows: dict[str, int] = dict(taken.manifest["rows"])
     for record in done:
         if record.ended < taken.created_at:
             continue
-        if record.planned.get("task") in (REFRESH, PROMOTE):
+        parts = (_parts(record) or set()) if _restored(record) else set[str]()
+        if parts or record.planned.get("task") in (REFRESH, PROMOTE):  # models were computed anew
             rows = {name: count for name, count in rows.items() if model_of(name) is None}
-        fell = {one.table.replace('"', ""): one for one in changes(record, record.status).changes}
-        for name in rows:
-            one = fell.get(model_of(name) or name) or fell.get((model_of(name) or "").partition(".")[2])
-            if one is not None and one.before is not None and one.after is not None:
-                rows[name] -= max(0, one.before - one.after)
+        other = {name for name, path in stack.databases.items() if stack.relative(path) in parts}
+        other |= {path.removeprefix(MD) for path in parts if path.startswith(MD)}
+        rows = {name: count for name, count in rows.items() if name.partition(".")[0] not in other}
+        _explain(rows, record)
     return rows
+
+
+def _explain(rows: dict[str, int], record: Record) -> None:
+    """Take away from `rows` what an operation has measured to be less after it."""
+    fell = {one.table.replace('"', ""): one for one in changes(record, record.status).changes}
+    for name in rows if fell else ():
+        model = model_of(name) or name
+        one = fell.get(model) or fell.get(model.partition(".")[2])
+        if one is not None and one.before is not None and one.after is not None:
+            rows[name] -= max(0, one.before - one.after)

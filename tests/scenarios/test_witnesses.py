@@ -38,7 +38,7 @@ def taken(stack: Stack, name: str, hours: float, raw: int = 100, mart: int = 10,
     folder = stack.home / "snapshots" / name
     folder.mkdir(parents=True)
     at = (datetime.now(UTC) + timedelta(hours=hours)).isoformat()
-    manifest = {"created_at": at, "why": "", "files": [], "rows": {RAW: raw, MART: mart}, **more}
+    manifest: dict[str, Any] = {"created_at": at, "why": "", "files": [], "rows": {RAW: raw, MART: mart}, **more}
     (folder / "manifest.json").write_text(json.dumps(manifest))
     (folder / "verified.json").write_text(json.dumps({"at": at}))
 
@@ -63,7 +63,7 @@ def rows(stack: Stack, table: str) -> int | None:
 
 
 def fell(table: str, before: int, after: int) -> dict[str, Any]:
-    same = {"outside": [], "excluded": [], "days": {}, "dated": False, "changed": True}
+    same: dict[str, Any] = {"outside": [], "excluded": [], "days": {}, "dated": False, "changed": True}
     return {"table": table, "role": {"kind": "reloaded"}, "rows": [before, after], **same}
 
 
@@ -101,7 +101,6 @@ def test_an_old_a_forensic_and_another_backends_snapshot_is_none(bare: Stack) ->
     ("arguments", "left"),
     [
         ({"bring": [{"snapshot": "nightly", "only": None}]}, ["nightly", "watch_20260101_050101"]),
-        ({"bring": [{"snapshot": "nightly", "only": ["house.duckdb"]}]}, ["watch_20260101_050101"]),
         ({"bring": [], "past": {"snapshot": "nightly"}}, ["nightly", "watch_20260101_050101"]),
     ],
 )
@@ -112,6 +111,22 @@ def test_a_restore_makes_its_snapshot_the_measure(bare: Stack, arguments: dict[s
     taken(bare, "watch_20260101_050101", 1)
     done(bare, "ops.restore", "succeeded", **arguments)
     assert names(bare) == left
+
+
+@pytest.mark.parametrize(
+    ("arguments", "left"),
+    [
+        ({"bring": [{"snapshot": "nightly", "only": ["state.duckdb"]}]}, (100, None)),
+        ({"bring": [{"snapshot": "nightly", "only": ["house.duckdb"]}]}, (None, None)),
+        ({"place": {"target": "house.duckdb"}}, (None, None)),
+    ],
+)
+def test_a_part_that_was_restored_and_what_hangs_on_it_have_no_witness(
+    bare: Stack, arguments: dict[str, Any], left: tuple[int | None, int | None]
+) -> None:
+    taken(bare, "nightly", -9)
+    done(bare, "ops.restore", "succeeded", **arguments)
+    assert (rows(bare, RAW), rows(bare, MART)) == left
 
 
 def test_a_restore_that_was_put_back_changes_nothing(bare: Stack) -> None:
