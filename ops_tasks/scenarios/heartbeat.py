@@ -44,7 +44,7 @@ def judge(stack: Stack, say: Say, *, note: bool = True) -> Verdict:
     web = web_server(section.webserver) if section.webserver else None
     if web is not None and web[0] is not None:
         found.append(Sign("web", "web server", web[0], "invoke dagster.dev, or start your own again"))
-    said = [_said(truth)] if not any(sign.cause == "daemon" for sign in found) else []
+    said = [summed_up(truth)] if not any(sign.cause == "daemon" for sign in found) else []
     if web is not None and web[0] is None:
         said.append(f"the web server answers ({web[1]}); it says nothing of the daemon")
     return Verdict(
@@ -137,7 +137,8 @@ def _keep(file: Path, value: Mapping[str, Any]) -> None:
         whole_files.write(file, json.dumps(value))
 
 
-def _said(truth: Truth) -> str:
+def summed_up(truth: Truth) -> str:
+    """A well scheduler in one sentence: the last tick is told of every schedule, also of those that are off."""
     on = sum(1 for one in truth.schedules if one.on)
     last = max((one.last for one in truth.schedules if one.last is not None), default=None)
     newest = f"the last tick was {schedules.clock(last)} UTC" if last is not None else "none has ticked yet"
