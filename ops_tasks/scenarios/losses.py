@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ops_tasks.scenarios.symptoms import Line, Symptom, counted
 from ops_tasks.scenarios.verify import Say
-from ops_tasks.scenarios.witnesses import Witness, fullest, model_of, witnesses
+from ops_tasks.scenarios.witnesses import Witness, fullest, habits, model_of, standing, witnesses
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
 
@@ -16,9 +16,11 @@ MEANT = "if they were meant to go, agree to it: invoke snapshot.create --name=NA
 def losses(stack: Stack, hands: Crew, _say: Say) -> Line:
     """Tables that have far fewer rows than the fullest of their witnesses (less than `gate.keep` percent).
 
-    A model's table that is gone is drift, and told by another probe.
+    A model's table that is gone is drift, and told by another probe. One that comes and goes by itself is judged by its
+    usual low, and noted.
     """
-    seen = witnesses(stack)
+    taken = standing(stack)
+    seen = witnesses(stack, taken)
     if not seen:
         return Line("losses", "there is no snapshot to compare with")
     hands.call("duck", "be_polite")
@@ -26,13 +28,22 @@ def losses(stack: Stack, hands: Crew, _say: Say) -> Line:
     raw = tuple(f"{source.catalog}.{source.dataset}." for source in stack.config.sources.values())
     held = sorted({name for one in seen for name in one.rows if _is_kept(name, raw)})
     now: dict[str, int] = {name: 0 for name in held if name.startswith(raw)} | described["rows"]
+    keep = stack.config.gate.keep
+    fell, lows = list(_fell(held, seen, now, keep)), habits(taken, keep)
     found = tuple(
         Symptom("bad-write", shown(name), f"{now[name]:,} rows, {had:,} in {one.name}", _way_out(one))
-        for name, one, had in _fell(held, seen, now, stack.config.gate.keep)
+        for name, one, had in fell
+        if now[name] * 100 < lows.get(name, had) * keep
+    )
+    told = {symptom.subject for symptom in found}
+    notes = tuple(
+        f"{shown(name)} comes and goes by itself: {now[name]:,} rows, {had:,} in {one.name}"
+        for name, one, had in fell
+        if shown(name) not in told
     )
     against = seen[0].name if len(seen) == 1 else f"{len(seen)} snapshots, {seen[0].name} to {seen[-1].name}"
     said = f"{counted(len(held), 'table')} against {against}"
-    return Line("losses", said + (f": {len(found)} lost rows" if found else ""), found)
+    return Line("losses", said + (f": {len(found)} lost rows" if found else ""), found, notes)
 
 
 def shown(name: str) -> str:

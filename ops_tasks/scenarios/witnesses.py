@@ -17,6 +17,7 @@ from ops_tasks.stack import MD, Stack
 from ops_tasks.systems import snapshots
 from ops_tasks.systems.snapshots import Snapshot
 
+TWICE = 2
 # An operation's own snapshot: `pre_`, what it is about, and an id.
 BEFORE = re.compile(r"pre_[a-z0-9_.-]+_[0-9a-f]{6}")
 # SQLMesh's name for a model's table: catalog.sqlmesh__SCHEMA.SCHEMA__MODEL__VERSION
@@ -31,23 +32,49 @@ class Witness:
     rows: Mapping[str, int]
 
 
-def witnesses(stack: Stack) -> list[Witness]:
-    """The verified snapshots of the lookback, oldest first, from the newest on that a person has named.
+def standing(stack: Stack) -> list[Snapshot]:
+    """The verified snapshots of the lookback that speak of the present, oldest first; the newest where it has none.
 
-    What a person names is agreed to, and so is the past that a restore brought back. Operations that measure take the
-    rows away that they found too many; a rollback takes back what was made after its operation began.
+    A restore makes what it brought back the beginning; a rollback takes back what was made after its operation began.
     """
     every = [one for one in snapshots.every(stack) if one.verified_at and not one.forensic]
     every = [one for one in every if one.backend == stack.backend]
-    known = history(stack.home) if every else []
-    for record in known:
+    for record in history(stack.home) if every else ():
         every = [one for one in every if _stands(one, record)]
     since = datetime.now(UTC) - stack.config.watch.lookback
-    taken = [one for one in every if one.created_at >= since] or every[-1:]
+    return [one for one in every if one.created_at >= since] or every[-1:]
+
+
+def witnesses(stack: Stack, taken: Sequence[Snapshot]) -> list[Witness]:
+    """Those of the standing snapshots that count: from the newest on that a person has named, who agrees to it.
+
+    Operations that measure take the rows away that they found too many.
+    """
     named = [one.created_at for one in taken if named_by_a_person(one.name)]
     taken = [one for one in taken if not named or one.created_at >= named[-1]]
-    done = [one for one in known if one.status == "succeeded" and taken and one.ended >= taken[0].created_at]
+    done = [one for one in history(stack.home) if one.status == "succeeded"] if taken else []
     return [Witness(one.name, _rows(stack, one, done)) for one in taken]
+
+
+def habits(taken: Sequence[Snapshot], keep: float) -> dict[str, int]:
+    """Tables that come and go by themselves (they fell under `keep` percent and rose again, twice) -> their low."""
+    names = {name for one in taken for name in one.manifest["rows"]}
+    found = {name: _lows([one.manifest["rows"].get(name, 0) for one in taken], keep) for name in names}
+    return {name: min(lows) for name, lows in found.items() if len(lows) >= TWICE}
+
+
+def _lows(counts: Sequence[int], keep: float) -> list[int]:
+    """The lowest count of each fall that was followed by a rise."""
+    lows: list[int] = []
+    top, low = 0, None
+    for count in counts:
+        if count * 100 < top * keep:
+            low = count if low is None else min(low, count)
+            continue
+        if low is not None:
+            lows, low = [*lows, low], None
+        top = max(top, count)
+    return lows
 
 
 def fullest(seen: Sequence[Witness], table: str) -> Witness | None:

@@ -84,6 +84,21 @@ def test_a_newer_snapshot_by_itself_hides_no_loss_and_one_that_a_person_names_ag
     assert looked(saved.folder).symptoms == ()
 
 
+def test_a_table_that_comes_and_goes_is_noted_and_nothing_else_is_missed(
+    saved: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def usual(_taken: object, _keep: float) -> dict[str, int]:
+        return {RAW: 100}
+
+    monkeypatch.setattr("ops_tasks.scenarios.losses.habits", usual)
+    change(saved.folder, "DELETE FROM main.observations USING range(1) WHERE rowid >= 90")
+    line = looked(saved.folder)
+    assert line.symptoms == ()
+    assert line.notes[0].startswith(f"{RAW} comes and goes by itself: 90 rows, ")
+    change(saved.folder, "DELETE FROM main.observations WHERE rowid >= 70")
+    assert [one.subject for one in looked(saved.folder).symptoms] == [RAW]
+
+
 def test_without_a_snapshot_it_says_so(sandbox: Sandbox) -> None:
     assert looked(sandbox.folder) == Line("losses", "there is no snapshot to compare with")
 

@@ -11,7 +11,7 @@ import pytest
 
 from ops_tasks.operation.journal import Journal, operations
 from ops_tasks.scenarios.backfill_validation import REPORT
-from ops_tasks.scenarios.witnesses import fullest, model_of, named_by_a_person, witnesses
+from ops_tasks.scenarios.witnesses import Witness, fullest, habits, model_of, named_by_a_person, standing, witnesses
 from ops_tasks.stack import Stack, find
 
 RAW = "house.raw.sales"
@@ -53,12 +53,16 @@ def done(stack: Stack, task: str, *ends: str, report: Any = None, **arguments: A
         (journal.folder / REPORT).write_text(json.dumps(report))
 
 
+def judged(stack: Stack) -> list[Witness]:
+    return witnesses(stack, standing(stack))
+
+
 def names(stack: Stack) -> list[str]:
-    return [one.name for one in witnesses(stack)]
+    return [one.name for one in judged(stack)]
 
 
 def rows(stack: Stack, table: str) -> int | None:
-    found = fullest(witnesses(stack), table)
+    found = fullest(judged(stack), table)
     return found and found.rows[table]
 
 
@@ -72,10 +76,10 @@ def test_the_fullest_counts_and_the_newest_of_several(bare: Stack) -> None:
     taken(bare, "watch_20260101_010101", -3, raw=100)
     taken(bare, "watch_20260101_020101", -2, raw=100)
     taken(bare, "watch_20260101_030101", -1, raw=5)
-    found = fullest(witnesses(bare), RAW)
+    found = fullest(judged(bare), RAW)
     assert found is not None
     assert (found.name, found.rows[RAW]) == ("watch_20260101_020101", 100)
-    assert fullest(witnesses(bare), "house.raw.unknown") is None
+    assert fullest(judged(bare), "house.raw.unknown") is None
 
 
 def test_what_is_before_the_newest_that_a_person_named_is_agreed_to(bare: Stack) -> None:
@@ -178,3 +182,19 @@ def test_who_has_named_a_snapshot(name: str, told: bool) -> None:
 def test_a_models_name_is_told_from_its_table() -> None:
     assert model_of(MART) == "house.mart.daily"
     assert model_of(RAW) is None
+
+
+@pytest.mark.parametrize(
+    ("counts", "low"),
+    [
+        pytest.param([100, 20, 100, 30, 100], 20, id="it fell and rose twice"),
+        pytest.param([100, 20, 15, 90, 30, 85, 10], 15, id="the present fall is no habit"),
+        pytest.param([100, 20, 100, 10], None, id="one rise may have been a repair"),
+        pytest.param([1, 10, 100, 1000, 10], None, id="growth and a fall"),
+        pytest.param([100, 90, 100, 85, 100], None, id="small falls"),
+    ],
+)
+def test_a_table_that_comes_and_goes_has_a_usual_low(bare: Stack, counts: list[int], low: int | None) -> None:
+    for number, count in enumerate(counts):
+        taken(bare, f"watch_20260101_01010{number}", number - 10, raw=count)
+    assert habits(standing(bare), 80).get(RAW) == low
