@@ -43,7 +43,7 @@ def doctor(
     lines = examine(
         found,
         lambda text: terminal.step("progress", text, None),
-        lambda line: _show(terminal, line),
+        lambda line: show_line(terminal, line),
         deep=deep,
         limit=timeout,
     )
@@ -53,9 +53,9 @@ def doctor(
     mark = "[green]✓[/green]" if not symptoms else "[red]✗[/red]"
     terminal.show(f"{mark} [bold]{escape(judged.words)}[/bold]")
     if judged.first is not None:
-        terminal.show(f"  {escape(judged.first.subject)}: {escape(judged.first.evidence)}")
-        terminal.show(f"  → {escape(judged.first.way_out)}")
-    findings = [asdict(symptom) | {"reason": f"{symptom.subject}: {symptom.evidence}"} for symptom in symptoms]
+        terminal.show(f"  {escape(judged.first.told())}")
+        show_way(terminal, "  ", judged.first.way_out)
+    findings = [asdict(symptom) | {"reason": symptom.told()} for symptom in symptoms]
     more = {
         "verdict": {"incident": judged.incident, "words": judged.words, "cause": judged.first and judged.first.cause},
         "probes": [asdict(line) for line in lines],
@@ -63,7 +63,8 @@ def doctor(
     return Document("ops.doctor", "findings" if symptoms else "ok", findings=findings, more=more)
 
 
-def _show(terminal: Terminal, line: Line) -> None:
+def show_line(terminal: Terminal, line: Line) -> None:
+    """What one probe says, each finding with its object once."""
     mark = "[green]✓[/green]" if not line.symptoms else "[red]✗[/red]"
     if not line.symptoms and line.said.startswith(("not run", "not judged")):
         mark = "[yellow]–[/yellow]"
@@ -72,5 +73,11 @@ def _show(terminal: Terminal, line: Line) -> None:
     for note in line.notes:
         terminal.show(f"    [dim]{escape(note)}[/dim]")
     for symptom in line.symptoms:
-        terminal.show(f"    {escape(symptom.cause)}: {escape(symptom.evidence)}")
-        terminal.show(f"    → {escape(symptom.way_out)}")
+        terminal.show(f"    {escape(symptom.cause)}: {escape(symptom.told(line.probe))}")
+        show_way(terminal, "    ", symptom.way_out)
+
+
+def show_way(terminal: Terminal, indent: str, way_out: str) -> None:
+    """The command that mends it, where there is one."""
+    if way_out:
+        terminal.show(f"{indent}→ {escape(way_out)}")

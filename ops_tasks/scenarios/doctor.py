@@ -15,6 +15,7 @@ from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
 
 LIMIT = 120.0
+ACCOUNT, SCHEDULER = "motherduck", "scheduler"
 Probe = Callable[[Stack, Crew, Say], Line]
 Told = Callable[[Line], None]
 
@@ -52,23 +53,28 @@ def _logical(
 ) -> list[Line]:
     """Ask about what is in the files, if they can be read."""
     wanted: dict[str, Probe] = {
-        **({"motherduck": motherduck_probe.account} if stack.remote else {}),
         "sqlmesh": probes.state,
         "contracts": probes.promises,
         "loads": probes.loads,
         "days": probes.days,
         "losses": losses.losses,
         "orphans": orphans.orphans,
-        **({"scheduler": probes.scheduler} if stack.config.dagster else {}),
+        **({SCHEDULER: probes.scheduler} if stack.config.dagster else {}),
         **({"deep": probes.deep} if deep else {}),
     }
     unreadable = [file.path for file in seen if file.causes]
     if unreadable:
-        return [Line(name, f"not run: {', '.join(unreadable)} cannot be read") for name in wanted]
+        names = [*([ACCOUNT] if stack.remote else []), *wanted]
+        return [Line(name, f"not run: {', '.join(unreadable)} cannot be read") for name in names]
     before = _stamps(stack)
+    account = [_ask(stack, ACCOUNT, motherduck_probe.account, say, limit)] if stack.remote else []
+    silent = any(symptom.cause == "not run" for line in account for symptom in line.symptoms)
+    closed = [name for name in wanted if silent and name != SCHEDULER]
     with ThreadPoolExecutor(max_workers=2) as pool:
-        asked = [pool.submit(_ask, stack, name, probe, say, limit) for name, probe in wanted.items()]
-        lines = [one.result() for one in asked]
+        open_to = {name: probe for name, probe in wanted.items() if name not in closed}
+        asked = [pool.submit(_ask, stack, name, probe, say, limit) for name, probe in open_to.items()]
+        lines = [*account, *(Line(name, "not run: MotherDuck does not answer") for name in closed)]
+        lines += [one.result() for one in asked]
     if _stamps(stack) == before:
         return lines
     changed = Symptom("lock", "the stack", "it was written to while it was looked at", "look again when that has ended")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ops_tasks.scenarios.symptoms import counted
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
 
@@ -91,7 +92,7 @@ def _judge(stack: Stack, path: Path, seen: Mapping[str, Any], hands: Crew) -> Fi
         if asked["cause"]:
             causes.append((asked["cause"], asked["message"]))
         elif asked["free_blocks"]:
-            notes.append(f"{asked['free_blocks']} of {seen['blocks']} blocks are free")
+            notes.append(f"{asked['free_blocks']} of {counted(seen['blocks'], 'block')} are free")
     if seen["damaged"]:
         cause, tables = _damaged(path, seen, hands, opens=opens)
         causes.append(cause)
@@ -100,7 +101,7 @@ def _judge(stack: Stack, path: Path, seen: Mapping[str, Any], hands: Crew) -> Fi
         unread = hands.call("duck", "full_scan", databases={"database": str(path)})
         causes += [(ROT, unread[0])] if unread else []
     elif seen["doubtful"]:
-        notes.append(f"{len(seen['doubtful'])} blocks with a wrong checksum, all of them free: harmless")
+        notes.append(f"leftovers in {counted(len(seen['doubtful']), 'free block')}: harmless")
     if seen["wal"] is not None and opens:
         torn = f", the last {seen['wal_torn']} bytes of it were not written to the end" if seen["wal_torn"] else ""
         notes.append(f"a WAL of {seen['wal']:,} bytes that replays{torn}")
@@ -136,7 +137,7 @@ def _damaged(
     held = seen["blocks"] - seen["missing"]
     cut = [block for block in blocks if block >= held]
     shown = ", ".join(map(str, blocks[:5])) + (", ..." if len(blocks) > 5 else "")
-    bad = f"{len(blocks)} of {seen['blocks']} blocks " + (
+    bad = f"{len(blocks)} of {counted(seen['blocks'], 'block')} " + (
         f"are behind the end of the file ({shown})" if cut else f"have a wrong checksum ({shown})"
     )
     cause = CUT if cut else ROT

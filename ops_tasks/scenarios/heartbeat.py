@@ -17,6 +17,7 @@ from ops_tasks.scenarios import schedules
 from ops_tasks.scenarios.missed import Request, Work, chosen, works
 from ops_tasks.scenarios.schedules import Schedule, Truth
 from ops_tasks.scenarios.signs import Sign, signs, told
+from ops_tasks.scenarios.symptoms import counted
 from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
@@ -43,7 +44,7 @@ def judge(stack: Stack, say: Say, *, note: bool = True) -> Verdict:
     web = web_server(section.webserver) if section.webserver else None
     if web is not None and web[0] is not None:
         found.append(Sign("web", "web server", web[0], "invoke dagster.dev, or start your own again"))
-    said = [_said(truth)] if not any(sign.cause == "daemon" for sign in found) else []
+    said = [summed_up(truth)] if not any(sign.cause == "daemon" for sign in found) else []
     if web is not None and web[0] is None:
         said.append(f"the web server answers ({web[1]}); it says nothing of the daemon")
     return Verdict(
@@ -136,11 +137,13 @@ def _keep(file: Path, value: Mapping[str, Any]) -> None:
         whole_files.write(file, json.dumps(value))
 
 
-def _said(truth: Truth) -> str:
-    on = [one for one in truth.schedules if one.on]
-    last = max((one.last for one in on if one.last is not None), default=None)
+def summed_up(truth: Truth) -> str:
+    """A well scheduler in one sentence: the last tick is told of every schedule, also of those that are off."""
+    on = sum(1 for one in truth.schedules if one.on)
+    last = max((one.last for one in truth.schedules if one.last is not None), default=None)
     newest = f"the last tick was {schedules.clock(last)} UTC" if last is not None else "none has ticked yet"
-    return f"the daemon was heard {told(truth.oldest_beat or 0)} ago; {len(on)} schedules are on, {newest}"
+    count = f"{counted(on, 'schedule')} on, {len(truth.schedules) - on} off"
+    return f"the daemon was heard {told(truth.oldest_beat or 0)} ago; {count}, {newest}"
 
 
 def _gauges(truth: Truth, owed: Mapping[str, Sequence[Work]], web: tuple[str | None, str] | None) -> list[Gauge]:

@@ -14,9 +14,10 @@ from ops_tasks.scenarios import disk as watch_disk
 from ops_tasks.scenarios import heartbeat, schedules
 from ops_tasks.scenarios.drills import last_drill
 from ops_tasks.scenarios.file_health import LOCK, VERSION, FileHealth
+from ops_tasks.scenarios.lost_state import lost_state
 from ops_tasks.scenarios.observer import Observer
 from ops_tasks.scenarios.signs import signs, told
-from ops_tasks.scenarios.symptoms import Line, Symptom
+from ops_tasks.scenarios.symptoms import Line, Symptom, counted
 from ops_tasks.scenarios.verify import Say, audits, contract_files, contracts, drift, project
 from ops_tasks.scenarios.window import clusters
 from ops_tasks.stack import Stack
@@ -41,9 +42,9 @@ def configuration(stack: Stack) -> Line:
         for line, text in asked(stack.file)
     )
     loads = sum(1 for source in stack.config.sources.values() if source.load is None)
-    notes = (f"{loads} sources have no load: they cannot be backfilled",) if loads else ()
-    said = f"{len(symptoms)} open questions" if symptoms else "no open question"
-    return Line("configuration", f"{len(stack.config.sources)} sources, {said}", symptoms, notes)
+    notes = (f"{counted(loads, 'source')} without a load: no backfill can be made of that",) if loads else ()
+    said = counted(len(symptoms), "open question") if symptoms else "no open question"
+    return Line("configuration", f"{counted(len(stack.config.sources), 'source')}, {said}", symptoms, notes)
 
 
 def operations(stack: Stack) -> Line:
@@ -93,6 +94,9 @@ def versions() -> Line:
 
 def state(stack: Stack, hands: Crew, say: Say) -> Line:
     """SQLMesh's state against the warehouse, in every environment, and the audits."""
+    hands.call("duck", "be_polite")
+    if (lost := lost_state(stack, hands)) is not None:
+        return Line("sqlmesh", "its state is lost", (lost,))
     worker = hands.worker("sqlmesh_checks", stack.sqlmesh_folder)
     worker.call("be_polite", **project(stack), files=[str(path) for path in stack.duckdb_files])
     seen = drift(stack, say, worker)
@@ -116,7 +120,7 @@ def state(stack: Stack, hands: Crew, say: Say) -> Line:
             for found in audited.findings
         ]
     leftovers = [str(left["object"]) for left in seen.more["leftovers"]]
-    notes = [f"{len(leftovers)} tables that no environment refers to ({leftovers[0]})"] if leftovers else []
+    notes = [f"{counted(len(leftovers), 'table')} that no environment refers to ({leftovers[0]})"] if leftovers else []
     return Line("sqlmesh", said, tuple(symptoms), tuple(notes))
 
 
@@ -157,7 +161,9 @@ def loads(stack: Stack, hands: Crew, _say: Say) -> Line:
         again = f"invoke ops.rebuild --reload={name}"
         if one["failed"]:
             symptoms.append(
-                Symptom("load", name, f"{len(one['failed'])} loads did not end well ({one['failed'][-1]})", again)
+                Symptom(
+                    "load", name, f"{counted(len(one['failed']), 'load')} did not end well ({one['failed'][-1]})", again
+                )
             )
         if one["pending"]:
             symptoms.append(Symptom("load", name, f"{one['pending'][0]} was never loaded to the end", again))
@@ -166,7 +172,7 @@ def loads(stack: Stack, hands: Crew, _say: Say) -> Line:
             evidence = f"dlt extracted at {one['extracted'][:19]}, {newest}"
             symptoms.append(Symptom("load", name, evidence, again))
     ended = max((str(one["last"]) for one in asked.values() if one["last"]), default="never")
-    return Line("loads", f"{len(asked)} sources, the newest load {ended[:16]}", tuple(symptoms))
+    return Line("loads", f"{counted(len(asked), 'source')}, the newest load {ended[:16]}", tuple(symptoms))
 
 
 def days(stack: Stack, hands: Crew, _say: Say) -> Line:
@@ -178,6 +184,8 @@ def days(stack: Stack, hands: Crew, _say: Say) -> Line:
         return Line("days", "no source has a dated table")
     observer = Observer(stack, hands)
     hands.call("duck", "be_polite")
+    if lost_state(stack, hands) is not None:
+        return Line("days", "not run: SQLMesh's state is lost")
     hands.call("sqlmesh", "sqlmesh_checks:be_polite", **project(stack), files=[str(f) for f in stack.duckdb_files])
     symptoms: list[Symptom] = []
     for name in names:
@@ -188,7 +196,9 @@ def days(stack: Stack, hands: Crew, _say: Say) -> Line:
             evidence = f"{first.table} has {first.rows} rows on {first.day}, {first.usual:.0f} are usual ({found})"
             way_out = f"invoke ops.backfill --source={name} --start={found.start} --end={found.end}"
             symptoms.append(Symptom("window", name, evidence, way_out))
-    return Line("days", f"{len(names)} sources looked at" if not symptoms else "suspicious days", tuple(symptoms))
+    return Line(
+        "days", f"{counted(len(names), 'source')} looked at" if not symptoms else "suspicious days", tuple(symptoms)
+    )
 
 
 def scheduler(stack: Stack, hands: Crew, _say: Say) -> Line:
@@ -206,10 +216,10 @@ def scheduler(stack: Stack, hands: Crew, _say: Say) -> Line:
     ages = ", ".join(
         f"{name} {told(truth.now - beat)}" for name, beat in sorted(truth.beats.items()) if beat is not None
     )
-    said = f"{len(on)} schedules on, {len(off)} off; last tick {schedules.clock(last) if last else 'never'}"
+    said = f"{counted(len(on), 'schedule')} on, {len(off)} off; last tick {schedules.clock(last) if last else 'never'}"
     notes = [f"last heard: {ages}"] if ages else []
     notes += [f"runs without a schedule in the code: {', '.join(truth.undeclared)}"] if truth.undeclared else []
-    symptoms = [Symptom(one.cause, one.object, f"{one.object}: {one.reason}", one.way_out) for one in found]
+    symptoms = [Symptom(one.cause, one.object, one.reason, one.way_out) for one in found]
     return Line("scheduler", said, tuple(symptoms), tuple(notes))
 
 
@@ -237,7 +247,7 @@ def deep(stack: Stack, hands: Crew, say: Say) -> Line:
     hands.call("duck", "be_polite")
     unread = hands.call("duck", "full_scan", say, databases=stack.catalogs)
     symptoms = tuple(Symptom("bit-rot", text.split(":")[0], text, "invoke ops.rebuild") for text in unread)
-    return Line("deep", f"{len(stack.catalogs)} databases read", symptoms)
+    return Line("deep", f"{counted(len(stack.catalogs), 'database')} read", symptoms)
 
 
 def _file(file: FileHealth, *, remote: bool) -> Line:

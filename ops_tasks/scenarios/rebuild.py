@@ -10,7 +10,7 @@ from ops_tasks.errors import Busy, Refused
 from ops_tasks.operation.journal import Record, new_id
 from ops_tasks.operation.plan import Plan, Refusal
 from ops_tasks.scenarios import file_health as health
-from ops_tasks.scenarios import recovery
+from ops_tasks.scenarios import lost_state, recovery
 from ops_tasks.scenarios.file_health import FileHealth
 from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.recovery_facts import Bring, Facts, Keep, Look, Options
@@ -44,7 +44,8 @@ def diagnose(
 ) -> Facts:
     """What has to be made again, from what, and what would be lost by it.
 
-    Raises `Busy` for a file that somebody else holds, `Refused` when nothing is broken and nothing is to be loaded.
+    Raises `Busy` for a file that somebody else holds, `Refused` when nothing is broken and nothing is to be loaded, and
+    where the state is lost and its file is whole.
     """
     refuse_remote(stack, "a rebuild")
     for file in seen:
@@ -56,6 +57,8 @@ def diagnose(
     for name in reload:
         stack.source(name)
     broken = [file for file in seen if file.broken]
+    if not any("state" in file.roles for file in broken):
+        lost_state.refuse_without(stack, hands)
     if not broken and not reload:
         raise Refused("no database is broken", "invoke ops.doctor says what is wrong; --reload=SOURCE loads one again")
     operation = new_id()

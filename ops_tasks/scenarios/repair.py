@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ops_tasks.errors import Refused
 from ops_tasks.operation.journal import new_id
 from ops_tasks.operation.plan import Refusal
-from ops_tasks.scenarios import file_health, mending, recovery
+from ops_tasks.scenarios import file_health, lost_state, mending, recovery
 from ops_tasks.scenarios.lineage import dated_raw
 from ops_tasks.scenarios.mending import Model
 from ops_tasks.scenarios.recovery_facts import Facts, Keep, Look, Options
@@ -25,10 +25,11 @@ rollback = plan_undo
 
 
 def symptoms(stack: Stack, hands: Crew) -> tuple[Model, ...]:
-    """Every deployed model of every environment. Raises `Refused` while a file is broken: nothing can be compared."""
+    """Every deployed model of every environment. Raises `Refused` while a file is broken or the state lost."""
     for file in file_health.examine(stack, hands):
         if file.broken:
             raise Refused(f"{file.path} is broken: {file.evidence[0]}", "invoke ops.rebuild")
+    lost_state.refuse_without(stack, hands)
     name = hands.warm("sqlmesh_mend", cwd=stack.sqlmesh_folder)
     models = mending.from_worker(hands.call(name, "survey", **project(stack), raw=dated_raw(stack), instead={}))
     hands.call(name, "let_go")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -55,6 +56,11 @@ class Symptom:
     evidence: str
     way_out: str
 
+    def told(self, beside: str = "") -> str:
+        """Evidence in one line that names the subject once; `beside` is what has been named already."""
+        said = re.search(rf"(?<![\w.]){re.escape(self.subject)}(?![\w.])", self.evidence)
+        return self.evidence if said or self.subject == beside else f"{self.subject}: {self.evidence}"
+
 
 @dataclass(frozen=True)
 class Line:
@@ -76,6 +82,11 @@ class Verdict:
     first: Symptom | None
 
 
+def counted(count: int, noun: str) -> str:
+    """`1 table`, `1,024 tables`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def ranked(lines: Sequence[Line]) -> list[Symptom]:
     """Every symptom, most urgent cause first."""
     found = [symptom for line in lines for symptom in line.symptoms]
@@ -95,6 +106,6 @@ def verdict(lines: Sequence[Line]) -> Verdict:
     if first.cause == "not run":
         return Verdict(None, "it cannot be told: a probe could not run", first)
     if first.cause == "question":
-        return Verdict(None, "healthy, as far as it is known: the configuration has an open question", first)
+        return Verdict(None, "nothing is known to be wrong, but the configuration has an open question", first)
     incident = INCIDENTS[first.cause]
     return Verdict(incident, f"incident {incident}, {TITLES[incident]}: {first.cause}", first)

@@ -272,13 +272,21 @@ def _value(table: str, column: str, kind: str, recomputed: bool) -> str:
     return f"format('{{:.10g}}', {name})" if recomputed and kind in INEXACT else name
 
 
+def has_state(path: str) -> bool:
+    """Whether a database holds SQLMesh's state."""
+    with attached({"sqlmesh_state": path}) as connection:
+        return bool(_state_schemas(connection))
+
+
+def _state_schemas(connection: duckdb.DuckDBPyConnection) -> list[tuple[str]]:
+    return connection.execute("SELECT schema_name FROM duckdb_tables() WHERE table_name = '_environments'").fetchall()
+
+
 def _sqlmesh_state(connection: duckdb.DuckDBPyConnection, environment: str) -> dict[str, Any]:
-    schemas = connection.execute(
-        "SELECT schema_name FROM duckdb_tables() WHERE table_name = '_environments'"
-    ).fetchall()
+    schemas = _state_schemas(connection)
     if not schemas:
         return {}
-    schema: str = schemas[0][0]
+    schema = schemas[0][0]
     versions = connection.execute(
         f"SELECT schema_version, sqlglot_version, sqlmesh_version FROM {ident('sqlmesh_state', schema, '_versions')}"
     ).fetchall()

@@ -12,6 +12,7 @@ from ops_tasks.systems.attaching_worker import LOST, MD
 from ops_tasks.systems.worker_main import progress
 
 TRIES, PAUSE = 4, 0.5
+UNREACHED = "is the network up, and motherduck_token set? then try again"
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -26,7 +27,7 @@ def steady(function: Callable[P, T]) -> Callable[P, T]:
                 return function(*args, **kwargs)
             except LOST as error:
                 if not left:
-                    raise StepFailed(f"MotherDuck cannot be reached: {_line(error)}", "try again later") from None
+                    raise StepFailed(f"MotherDuck cannot be reached: {_line(error)}", UNREACHED) from None
                 progress("the connection to MotherDuck was lost; again")
                 time.sleep(PAUSE * (TRIES - left))
         raise AssertionError

@@ -13,10 +13,13 @@ from typing import Any
 import duckdb
 import pytest
 
+from ops_tasks.errors import StepFailed
 from ops_tasks.operation.journal import Journal, operations
-from ops_tasks.scenarios import probes
-from ops_tasks.stack import Stack, find
+from ops_tasks.scenarios import motherduck_probe, probes
+from ops_tasks.scenarios.doctor import examine
+from ops_tasks.stack import BACKEND, Stack, find
 from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.steady_worker import UNREACHED
 from tests.conftest import Sandbox
 
 
@@ -124,7 +127,7 @@ def test_loads_that_failed_wait_or_are_remembered_by_dlt_alone(stack: Path) -> N
 
     told = {symptom.subject: symptom for symptom in loads(found).symptoms}
 
-    assert "1 loads did not end well (half)" in told["ebird"].evidence
+    assert "1 load did not end well (half)" in told["ebird"].evidence
     assert "was never loaded to the end" in told["usgs"].evidence
     assert "it has none" in told["noaa"].evidence
     assert all(symptom.way_out.startswith("invoke ops.rebuild --reload=") for symptom in told.values())
@@ -176,6 +179,21 @@ def test_a_stack_without_dates_contracts_or_sources_says_so(stack: Path) -> None
         assert probes.promises(bare, hands, quiet).said == "none is configured"
         assert probes.loads(bare, hands, quiet).said == "no source is configured"
         assert probes.days(bare, hands, quiet).said == "no source has a dated table"
+
+
+def test_where_motherduck_does_not_answer_that_is_the_one_finding(stack: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(BACKEND, "motherduck")
+    found = find(stack)
+
+    def unreached(*_arguments: Any) -> Any:
+        raise StepFailed("MotherDuck cannot be reached", UNREACHED)
+
+    monkeypatch.setattr(motherduck_probe, "account", unreached)
+    lines = {line.probe: line for line in examine(found, quiet, lambda _line: None)}
+    assert [one.evidence for line in lines.values() for one in line.symptoms] == ["MotherDuck cannot be reached"]
+    assert "network" in UNREACHED
+    assert lines["sqlmesh"].said == lines["losses"].said == "not run: MotherDuck does not answer"
+    assert lines["scheduler"].said == "no daemon has ever run here"
 
 
 def test_a_timeout_that_is_none_is_refused(sandbox: Sandbox) -> None:

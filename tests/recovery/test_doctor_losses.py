@@ -1,13 +1,15 @@
-"""Rows that a bad write took away are told from what the newest snapshot held."""
+"""Rows that a bad write took away are told from what the snapshots held."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
+from ops_tasks.scenarios import watching
 from ops_tasks.scenarios.losses import losses, shown
 from ops_tasks.scenarios.symptoms import Line
 from ops_tasks.stack import find
@@ -70,15 +72,31 @@ def test_what_dlt_needs_while_it_works_is_no_loss(saved: Sandbox) -> None:
     assert looked(saved.folder).symptoms == ()
 
 
-def test_what_fell_between_two_snapshots_is_a_note(saved: Sandbox) -> None:
+def test_a_newer_snapshot_by_itself_hides_no_loss_and_one_that_a_person_names_agrees_to_it(saved: Sandbox) -> None:
     change(saved.folder, "DELETE FROM main.observations")
     stack = find(str(saved.folder))
-    snapshots.create(stack, "later", why="after the delete")
+    watching.take(stack, watching.name_at(stack, datetime.now(UTC)), lambda _text: None, ())
+    (found,) = looked(saved.folder).symptoms
+    assert found.subject == RAW
+    assert found.told().startswith(f"{RAW}: 0 rows, ")
+    assert found.way_out.startswith("invoke ops.restore --snapshot=nightly --plan; ")
+    snapshots.create(stack, "meant", why="nobody needs them")
+    assert looked(saved.folder).symptoms == ()
+
+
+def test_a_table_that_comes_and_goes_is_noted_and_nothing_else_is_missed(
+    saved: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def usual(_taken: object, _keep: float) -> dict[str, int]:
+        return {RAW: 100}
+
+    monkeypatch.setattr("ops_tasks.scenarios.losses.habits", usual)
+    change(saved.folder, "DELETE FROM main.observations USING range(1) WHERE rowid >= 90")
     line = looked(saved.folder)
     assert line.symptoms == ()
-    assert line.notes == (line.notes[0],)
-    assert line.notes[0].startswith(f"{RAW} fell between two snapshots: 0 rows, ")
-    assert line.notes[0].endswith(" in nightly before later")
+    assert line.notes[0].startswith(f"{RAW} comes and goes by itself: 90 rows, ")
+    change(saved.folder, "DELETE FROM main.observations WHERE rowid >= 70")
+    assert [one.subject for one in looked(saved.folder).symptoms] == [RAW]
 
 
 def test_without_a_snapshot_it_says_so(sandbox: Sandbox) -> None:

@@ -131,3 +131,22 @@ def test_its_state_is_repaired(single: Sandbox) -> None:
     assert mended.code == 0, mended.err
     assert sums(single) == before
     assert single.invoke("ops.repair-state", "--yes").code == 0
+
+
+def test_its_state_is_lost_and_comes_back_from_the_newest_snapshot_that_has_it(single: Sandbox) -> None:
+    before = sums(single)
+    assert single.invoke("snapshot.create", "--name=whole").code == 0
+    with duckdb.connect(str(single.folder / "house.duckdb")) as house:
+        house.execute("DROP SCHEMA sqlmesh CASCADE")
+    assert single.invoke("watch.snapshot").code == 0
+
+    told = single.invoke("ops.doctor")
+    assert told.document["verdict"]["cause"] == "missing"
+    (found,) = told.document["findings"]
+    assert found["reason"] == "house.duckdb is whole and has no SQLMesh state in it"
+    assert "→ \n" not in told.err
+    words = found["way_out"].removeprefix("invoke ").split(" --stack")[0].split()
+    assert words == ["ops.restore", "--snapshot=whole", "--plan"]
+    mended = single.invoke(*words[:2], "--yes")
+    assert mended.code == 0, mended.err
+    assert sums(single) == before

@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ops_tasks.scenarios.symptoms import CAUSES, INCIDENTS, Line, Symptom, ranked, verdict
+from ops_tasks.namespaces.doctor import show_line
+from ops_tasks.report.terminal import Terminal
+from ops_tasks.scenarios.symptoms import CAUSES, INCIDENTS, Line, Symptom, counted, ranked, verdict
 
 
 def line(*causes: str) -> Line:
@@ -43,3 +45,39 @@ def test_ranking_keeps_everything(causes: list[str]) -> None:
     found = [symptom.cause for symptom in ranked([line(*causes)])]
     assert sorted(found) == sorted(causes)
     assert found == sorted(found, key=CAUSES.index)
+
+
+@pytest.mark.parametrize(
+    ("subject", "evidence", "told"),
+    [
+        ("raw.x", "7 rows, 9 in nightly", "raw.x: 7 rows, 9 in nightly"),
+        ("dagster", "the daemon is dead", "dagster: the daemon is dead"),
+        ("ebird.fct", "ebird.fct: audit a found 2 bad rows", "ebird.fct: audit a found 2 bad rows"),
+        ("house.duckdb", "house.duckdb is whole", "house.duckdb is whole"),
+        ("ebird", "raw_ebird.main.x has 0 rows", "ebird: raw_ebird.main.x has 0 rows"),
+    ],
+)
+def test_a_finding_names_its_object_once(subject: str, evidence: str, told: str) -> None:
+    assert Symptom("load", subject, evidence, "").told() == told
+    assert Symptom("load", subject, evidence, "").told(subject) == evidence
+
+
+def test_a_finding_without_a_way_out_has_no_arrow(capsys: pytest.CaptureFixture[str]) -> None:
+    show_line(Terminal(), Line("sqlmesh", "it could not run", (Symptom("not run", "sqlmesh", "why", ""),)))
+    show_line(Terminal(), Line("losses", "said", (Symptom("bad-write", "raw.x", "7 rows", "mend it"),)))
+    assert capsys.readouterr().out.splitlines() == [
+        "✗ sqlmesh: it could not run",
+        "    not run: why",
+        "✗ losses: said",
+        "    bad-write: raw.x: 7 rows",
+        "    → mend it",
+    ]
+
+
+@pytest.mark.parametrize(("count", "told"), [(0, "0 tables"), (1, "1 table"), (1024, "1,024 tables")])
+def test_words_agree_with_their_number(count: int, told: str) -> None:
+    assert counted(count, "table") == told
+
+
+def test_an_open_question_is_not_called_healthy() -> None:
+    assert "healthy" not in verdict([line("question")]).words

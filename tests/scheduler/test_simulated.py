@@ -11,13 +11,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ops_tasks.scenarios import resume_diagnosis
-from ops_tasks.scenarios.heartbeat import SECOND_LOOK
+from ops_tasks.scenarios.heartbeat import SECOND_LOOK, summed_up
 from ops_tasks.scenarios.missed import Request, Work, chosen, comes, fires_by_itself, merged, was_on, works
 from ops_tasks.scenarios.resume import recover
 from ops_tasks.scenarios.resume_diagnosis import Asked
 from ops_tasks.scenarios.resume_facts import ALIVE, Facts, from_json, to_json
 from ops_tasks.scenarios.schedules import Ran, Schedule, Truth
-from ops_tasks.scenarios.signs import signs
+from ops_tasks.scenarios.signs import HOUR, signs
 from ops_tasks.sections import DagsterSection, OpsSection, WatchSection
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
@@ -345,3 +345,12 @@ def test_what_was_off_on_purpose() -> None:
 def test_every_sign(more: dict[str, Any], cause: str, said: str) -> None:
     (found,) = signs(truth(NOW, (), **more), {}, WATCH, DAGSTER)
     assert (found.cause, said in found.reason) == (cause, True), found.reason
+
+
+def test_the_last_tick_is_told_of_schedules_that_are_off_too() -> None:
+    now = datetime(2026, 4, 18, 12, tzinfo=UTC).timestamp()
+    off = Schedule("nightly", "job", "UTC", False, True, status="stopped", last=now - 6 * HOUR)
+    never = Schedule("hourly", "job", "UTC", False, True, status="running")
+    said = "the daemon was heard 20 s ago; 0 schedules on, 1 off, the last tick was 2026-04-18 06:00 UTC"
+    assert summed_up(truth(now, (off,))) == said
+    assert summed_up(truth(now, (never,))).endswith("1 schedule on, 0 off, none has ticked yet")

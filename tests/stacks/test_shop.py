@@ -14,7 +14,7 @@ def test_a_stack_without_dlt_dagster_and_soda_is_healthy_and_says_so(shop: Shop)
     assert told.code == 0, told.err
     said = {line["probe"]: line["said"] for line in told.document["probes"]}
     assert said["contracts"] == "none is configured"
-    assert said["configuration"] == "1 sources, no open question"
+    assert said["configuration"] == "1 source, no open question"
     assert "scheduler" not in said
     assert told.document["verdict"]["words"] == "healthy"
     assert shop.differences() == []

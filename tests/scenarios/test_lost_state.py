@@ -1,0 +1,86 @@
+"""A state that is gone from a whole file is named, with the snapshot that still has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ops_tasks.errors import Refused
+from ops_tasks.scenarios import rebuild, repair
+from ops_tasks.scenarios.lost_state import lost_state, refuse_without
+from ops_tasks.scenarios.recovery_facts import Options
+from ops_tasks.stack import Stack, find
+from ops_tasks.systems.crew import Crew
+
+
+@pytest.fixture
+def hands(tmp_path: Path) -> Iterator[Crew]:
+    with Crew(tmp_path) as crew:
+        yield crew
+
+
+def made(folder: Path, state: str = "") -> Stack:
+    """A stack with a marts file; a state of its own where a name is given."""
+    (folder / "project").mkdir()
+    (folder / "project" / "config.yaml").write_text("")
+    own = f", state: {state}" if state else ""
+    (folder / "invoke.yaml").write_text(
+        f"ops:\n  databases: {{house: house.duckdb}}\n  sqlmesh: {{project: project{own}}}\n"
+    )
+    for name in filter(None, ("house.duckdb", state)):
+        duckdb.connect(str(folder / name)).close()
+    return find(str(folder))
+
+
+def taken(stack: Stack, name: str, days: int, **manifest: Any) -> None:
+    folder = stack.home / "snapshots" / name
+    folder.mkdir(parents=True)
+    at = (datetime.now(UTC) - timedelta(days=days)).isoformat()
+    told: dict[str, Any] = {"created_at": at, "why": "", "files": [], "rows": {}, **manifest}
+    (folder / "manifest.json").write_text(json.dumps(told))
+    (folder / "verified.json").write_text(json.dumps({"at": at}))
+
+
+def test_a_state_that_is_there_is_no_symptom(tmp_path: Path, hands: Crew) -> None:
+    stack = made(tmp_path)
+    with duckdb.connect(str(tmp_path / "house.duckdb")) as house:
+        house.execute("CREATE SCHEMA sqlmesh; CREATE TABLE sqlmesh._environments (name VARCHAR)")
+    assert lost_state(stack, hands) is None
+    refuse_without(stack, hands)
+
+
+@pytest.mark.parametrize(
+    ("state", "manifest", "way_out"),
+    [
+        ("", {"rows": {"house.sqlmesh._environments": 1}}, "invoke ops.restore --snapshot=good --plan"),
+        ("s.duckdb", {"sqlmesh": {"plan_id": "x"}}, "invoke ops.restore --only=state --snapshot=good --plan"),
+        ("s.duckdb", {"sqlmesh": {}}, "no snapshot has it: invoke full-refresh begins it anew"),
+    ],
+)
+def test_a_lost_one_comes_from_the_newest_snapshot_that_has_one(
+    tmp_path: Path, hands: Crew, state: str, manifest: dict[str, Any], way_out: str
+) -> None:
+    stack = made(tmp_path, state)
+    taken(stack, "good", 2, **manifest)
+    taken(stack, "watch_20260101_010101", 1)
+    found = lost_state(stack, hands)
+    assert found is not None
+    assert found.way_out.startswith(way_out)
+    assert found.told() == f"{state or 'house.duckdb'} is whole and has no SQLMesh state in it"
+    with pytest.raises(Refused) as refused:
+        rebuild.diagnose(stack, (), hands, Options())
+    assert refused.value.way_out == found.way_out
+    with pytest.raises(Refused, match="has no SQLMesh state in it"):
+        repair.symptoms(stack, hands)
+
+
+def test_of_a_file_that_is_gone_others_speak(tmp_path: Path, hands: Crew) -> None:
+    stack = made(tmp_path, "s.duckdb")
+    (tmp_path / "s.duckdb").unlink()
+    assert lost_state(stack, hands) is None
