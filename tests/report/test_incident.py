@@ -14,8 +14,8 @@ from markdown_it import MarkdownIt
 from ops_tasks.report.incident import MARK, html
 from ops_tasks.report.incident_markdown import markdown
 from ops_tasks.scenarios.account_facts import Account
+from ops_tasks.secret_looks import HIDDEN
 from ops_tasks.stack import FOUND
-from ops_tasks.systems.secrets import HIDDEN
 from tests.report.journals import BACK, FAILED, KEPT, SUCCEEDED, WORK, Line, measured, planned, told
 
 HOSTILE = [
