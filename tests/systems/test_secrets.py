@@ -244,7 +244,12 @@ def test_a_load_command_with_a_secret_is_refused_by_the_name_of_its_flag(
 ) -> None:
     """It would be in the plan, in the journal and in the list of processes."""
     file = folder / "invoke.yaml"
-    source = {"catalog": "databox", "dataset": "raw", "tables": {"a": {}}, "load": {"command": list(words)}}
+    source: dict[str, object] = {
+        "catalog": "databox",
+        "dataset": "raw",
+        "tables": {"a": {}},
+        "load": {"command": list(words)},
+    }
     file.write_text(f"{file.read_text('utf-8')}  sources: {json.dumps({'noaa': source})}\n", encoding="utf-8")
     stack = find(folder)
     if told is None:
