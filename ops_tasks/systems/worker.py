@@ -35,6 +35,7 @@ QUIET = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
 }
 TAIL = 20
+TEMPORARY = "/tmp"  # noqa: S108
 
 
 class Worker:
@@ -67,7 +68,8 @@ class Worker:
             self._log = log.open("a", encoding="utf-8")
         added = env or {}
         # Made by the child when it needs one: a full disk must not keep a worker from starting.
-        self._scratch = Path(added.get("TMPDIR") or os.environ.get("TMPDIR") or "/tmp") / f"ops-{token_hex(8)}"  # noqa: S108
+        given = Path(added.get("TMPDIR") or os.environ.get("TMPDIR") or TEMPORARY)
+        self._scratch = (given if given.is_dir() else Path(TEMPORARY)) / f"ops-{token_hex(8)}"
         answers, child_answers = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ops_tasks.systems.worker_main", system, str(child_answers)],
