@@ -1,4 +1,4 @@
-"""What a secret looks like in a text, whoever wrote it: `token=...`, `--token ...`, a header, a login in an address.
+"""What a secret looks like in a text, whoever wrote it: `token=...`, a flag of that name, a header, a login in an address.
 
 The text may be JSON, and has to stay so: quotes may be escaped, and a quoted name hides a quoted value only.
 """
@@ -65,7 +65,7 @@ def hide(text: str) -> str:
 
 
 def introduced(words: Sequence[str]) -> str | None:
-    """What introduces the first secret in the words of a command (`--token`), None where there is none."""
+    """What introduces the first secret in the words of a command, None where there is none."""
     text = json.dumps(list(words))
     for pattern in LOOKS:
         if found := pattern.search(text):

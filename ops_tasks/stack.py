@@ -125,7 +125,7 @@ class Stack:
             way_out = f"write `load: {{command: [...]}}` or `load: {{dlt: module:function}}` at ops.sources.{name}"
             raise UsageError(f"{self.file}: source {name} has no load", way_out)
         if load.command is not None and (flag := introduced(load.command)) is not None:
-            way_out = """let it read it from the environment, e.g. command: [sh, -c, 'load --token "$TOKEN"']"""
+            way_out = """let it read it from the environment, e.g. command: [sh, -c, 'load "$TOKEN"']"""
             raise UsageError(f"{self.file}: the load command of {name} holds a secret ({flag})", way_out)
         return load
 

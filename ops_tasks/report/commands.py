@@ -28,8 +28,9 @@ def placed(text: str, place: str) -> str:
         name, words = found.groups()
         if name not in OURS:
             return found[0]
-        ours = f"ops {name.removeprefix('ops.')}" if spoken.get() == "ops" else f"invoke {name}"
-        return ours + words + (place if OURS[name] else "")
+        program = spoken.get()
+        ours = name.removeprefix("ops.") if program == "ops" else name
+        return f"{program} {ours}{words}{place if OURS[name] else ''}"
 
     return COMMAND.sub(told, text) if place or spoken.get() == "ops" else text
 

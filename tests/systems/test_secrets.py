@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ops_tasks.errors import UsageError
+from ops_tasks.scenarios.refresh import refresh
 from ops_tasks.secret_looks import HIDDEN, IN_TEXT
 from ops_tasks.stack import FOUND, find
 from ops_tasks.systems.secrets import redact, survives
@@ -255,6 +256,8 @@ def test_a_load_command_with_a_secret_is_refused_by_the_name_of_its_flag(
     if told is None:
         assert stack.load("noaa").command == words
         return
+    with pytest.raises(UsageError, match="holds a secret"):
+        refresh(stack, {"days": 7, "snapshot": "a", "operation": "abc123"})
     with pytest.raises(UsageError) as refused:
         stack.load("noaa")
     assert refused.value.reason.endswith(f"the load command of noaa holds a secret ({told})")
