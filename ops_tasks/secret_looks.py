@@ -1,4 +1,4 @@
-"""What a secret looks like in a text, whoever wrote it: `token=...`, a flag of that name, a header, a login in an address.
+"""What a secret looks like in a text, whoever wrote it: `token=...`, a flag of that name, a header, a login.
 
 The text may be JSON, and has to stay so: quotes may be escaped, and a quoted name hides a quoted value only.
 """
