@@ -13,7 +13,7 @@ from invoke.program import Program
 from ops_tasks import __version__
 from ops_tasks.errors import UsageError
 from ops_tasks.namespaces import ns
-from ops_tasks.report.terminal import spoken
+from ops_tasks.report.commands import spoken
 
 SHORT = "ops"
 

@@ -15,6 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from ops_tasks.errors import UsageError, nearest
+from ops_tasks.secret_looks import introduced
 from ops_tasks.sections import LOCAL, MOTHERDUCK, LoadSection, OpsSection, SourceSection
 
 FILE = "invoke.yaml"
@@ -116,11 +117,17 @@ class Stack:
         return self.config.sources[name]
 
     def load(self, name: str) -> LoadSection:
-        """How a source is loaded; `UsageError` where nobody has said it."""
+        """How a source is loaded; `UsageError` where nobody has said it, or a secret stands in the command.
+
+        A command is shown in plans, journals and process lists.
+        """
         load = self.source(name).load
         if load is None:
             way_out = f"write `load: {{command: [...]}}` or `load: {{dlt: module:function}}` at ops.sources.{name}"
             raise UsageError(f"{self.file}: source {name} has no load", way_out)
+        if load.command is not None and (flag := introduced(load.command)) is not None:
+            way_out = """let it read it from the environment, e.g. command: [sh, -c, 'load "$TOKEN"']"""
+            raise UsageError(f"{self.file}: the load command of {name} holds a secret ({flag})", way_out)
         return load
 
     def now(self) -> datetime:

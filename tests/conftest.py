@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -163,6 +164,15 @@ def sandbox(loaded: Path, tmp_path: Path) -> Iterator[Sandbox]:
     folder = stacks.copy(loaded, tmp_path / "stack")
     with serve(folder):
         yield Sandbox(folder)
+
+
+@pytest.fixture
+def leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """No folder or file of ours is in the temporary folder when the test is over."""
+    with tempfile.TemporaryDirectory() as temporary:  # a short path: Dagster has sockets there
+        monkeypatch.setenv("TMPDIR", temporary)
+        yield
+        assert [path.name for path in Path(temporary).glob("*ops-*")] == []
 
 
 @pytest.fixture

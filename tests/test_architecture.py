@@ -13,7 +13,7 @@ PACKAGE = "ops_tasks"
 FILES = sorted([*(ROOT / PACKAGE).rglob("*.py"), *(ROOT / "hooks").rglob("*.py")])
 
 # A room may import itself, what is listed, and the floor.
-FLOOR = {"errors", "durations", "sections", "stack", "whole_files", "__version__"}
+FLOOR = {"errors", "durations", "secret_looks", "sections", "stack", "whole_files", "__version__"}
 BELOW: dict[str, set[str]] = {
     "namespaces": {"scenarios", "discovery", "operation", "systems", "contracts", "report"},
     "discovery": {"systems"},
@@ -29,13 +29,15 @@ BELOW: dict[str, set[str]] = {
     "__init__": {"namespaces"},
     "stack": set(),
     "sections": set(),
+    "secret_looks": set(),
     "durations": set(),
     "errors": set(),
     "whole_files": set(),
 }
 FLOOR_OF = {
     "operation": {"errors", "whole_files"},
-    "stack": {"errors", "sections"},
+    "stack": {"errors", "secret_looks", "sections"},
+    "secret_looks": set[str](),
     "sections": {"errors", "durations"},
     "durations": {"errors"},
     "errors": set[str](),

@@ -118,7 +118,8 @@ def _save(found: Stack, made: Plan, crew: Crew, terminal: Terminal, asked: Asked
         raise Refused(f"{later[0]} was written to while the plan was made; nothing was saved", asked.command)
     kept = saved.of(made, asked.command, str(found.file), measured)
     if not survives(asdict(kept)):
-        raise UsageError("a secret is part of this plan: it cannot be saved", "rename what is called like it")
+        reason = "a secret (of the environment, or of .dlt/secrets.toml) stands in this plan: it cannot be saved"
+        raise UsageError(reason, "rename what is called like it; a load command can read it from the environment")
     path = asked.path
     saved.write(kept, path)
     terminal.show(f"\n[green]✓[/green] saved: {escape(str(path))}, resting on {len(kept.basis)} facts")

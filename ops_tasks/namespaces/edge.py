@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import json
 import os
 import shlex
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,8 +18,9 @@ from invoke.tasks import Task
 
 from ops_tasks.errors import OpsError, StepFailed, UsageError, nearest
 from ops_tasks.namespaces.traces import trace
+from ops_tasks.report.commands import OURS, placed, placed_in
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, escape, placed
+from ops_tasks.report.terminal import Terminal, escape, readable
 
 HELP = {
     "plan": "Show what would be done and stop; nothing is changed.",
@@ -64,13 +65,15 @@ def ops_task(
                 if args[0].config.run.dry:
                     raise UsageError("--dry is for shell commands, and this task runs none of them", "look with --plan")
                 for key in positional:
-                    _refuse_flag(key, str(kwargs[key]), [f"--{one.replace('_', '-')}" for one in signature.parameters])
+                    _refuse_flag(key, str(kwargs[key]), names)
                 return body(*args, terminal=terminal, **kwargs)
 
             finish(public or name, as_json, work, stack)
 
         signature = inspect.Signature([*flags, json_flag])
+        names = [f"--{one.replace('_', '-')}" for one in list(signature.parameters)[1:]]  # the first is the context
         vars(run)["__signature__"] = signature
+        OURS[public or name] = "stack" in signature.parameters
         words = {key: text for key, text in (HELP | (help or {})).items() if key in signature.parameters}
         decorate = cast("Any", invoke_tasks).task  # Invoke does not type its decorator
         kind = {
@@ -125,7 +128,7 @@ def finish(name: str, as_json: bool, body: Callable[[Terminal], Document], stack
     if as_json:
         from ops_tasks.systems.secrets import redact
 
-        print(redact(placed(document.json(), json.dumps(place)[1:-1])))  # noqa: T201 - the one document this program prints
+        print(redact(document.json(partial(placed_in, place=place))))  # noqa: T201 - the one document this program prints
     if document.code:
         raise Exit(code=document.code)
 
@@ -143,10 +146,8 @@ def _expected(error: Exception, stack: str) -> OpsError:
 def _tell(error: OpsError, place: str) -> None:
     from rich.console import Console
 
-    from ops_tasks.systems.secrets import redact
-
     console = Console(stderr=True, highlight=False, soft_wrap=True)
-    console.print(f"[red]✗[/red] {escape(redact(error.reason))}")
+    console.print(f"[red]✗[/red] {escape(readable(placed(error.reason, place)))}")
     if error.way_out:
-        console.print(f"  → {escape(redact(placed(error.way_out, place)))}")
+        console.print(f"  → {escape(readable(placed(error.way_out, place)))}")
     sys.stderr.flush()

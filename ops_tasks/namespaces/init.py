@@ -13,7 +13,7 @@ from ops_tasks.errors import UsageError
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, escape
+from ops_tasks.report.terminal import Grid, Terminal, escape
 
 if TYPE_CHECKING:
     from ops_tasks.discovery.facts import Found
@@ -64,7 +64,7 @@ def init(_context: Context, dir: str = "", plan: bool = False, yes: bool = False
         terminal.show("[green]✓[/green] everything is written down already; nothing was changed.")
         return Document(TASK, "ok", more=more)
     terminal.show()
-    terminal.show(_coloured(diff))
+    terminal.show(_coloured(diff), verbatim=True)
     if plan:
         return Document(TASK, "ok", more=more)
     names = ", ".join(_name(edit, folder) for edit in changing)
@@ -94,11 +94,7 @@ def as_invoke(text: str) -> Any:
 
 
 def _explain(terminal: Terminal, found: Found) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("found", "value", "because"):
-        table.add_column(column, overflow="fold")
+    table = Grid(("found", "value", "because"), fold=True)
     for fact in found.facts:
         because = escape(fact.why) + (f" [yellow]? {escape(fact.question)}[/yellow]" if fact.question else "")
         table.add_row(escape(fact.name.removeprefix("ops.")), escape(_value(fact.value)), because)

@@ -20,7 +20,7 @@ from ops_tasks.namespaces.selftest import selftest
 from ops_tasks.operation import lock
 from ops_tasks.operation.journal import history, read
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, escape, size
+from ops_tasks.report.terminal import Grid, Terminal, escape, size
 from ops_tasks.stack import MD, find
 
 
@@ -216,13 +216,9 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
 
     Example: invoke ops.history
     """
-    from rich.table import Table
-
     found = find(stack)
     records = history(found.home)
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("operation", "began (UTC)", "what", "status", "why"):
-        table.add_column(column)
+    table = Grid(("operation", "began (UTC)", "what", "status", "why"))
     rows: list[dict[str, Any]] = []
     for record in records:
         failed = [event for event in record.events if event.event == "failed"]
@@ -238,7 +234,7 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
             "way_out": ways_out(record) if record.status == "stopped" else "",
         }
         rows.append(row)
-        table.add_row(record.operation, record.events[0].at[:19], str(row["title"]), record.status, escape(why))
+        table.add_row(record.operation, record.events[0].at[:19], escape(str(row["title"])), record.status, escape(why))
     if rows:
         terminal.show(table)
     else:

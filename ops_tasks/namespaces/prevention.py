@@ -14,7 +14,7 @@ from ops_tasks.errors import UsageError
 from ops_tasks.namespaces.edge import ops_task
 from ops_tasks.namespaces.guards import agree
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, escape
+from ops_tasks.report.terminal import Grid, Terminal, escape
 from ops_tasks.stack import find
 
 if TYPE_CHECKING:
@@ -73,11 +73,8 @@ def _stack(folder: str) -> tuple[Stack | None, str]:
 
 
 def _show(terminal: Terminal, rows: list[Row]) -> None:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("scenario", "cause", "check", "here"):
-        table.add_column(column, no_wrap=True)
+    heads = ("scenario", "cause", "check", "here")
+    table = Grid(heads, whole=heads)
     for row in rows:
         colour = COLOURS.get(row.status, "red")
         table.add_row(row.scenario, row.cause, row.check, f"[{colour}]{row.status}[/{colour}]")
@@ -102,7 +99,7 @@ def _install(top: Path, terminal: Terminal, *, plan: bool, yes: bool) -> Documen
         terminal.show(f"{file.name} has every hook already.")
         return Document(TASK, "ok", more={"changed": False})
     lines = list(unified_diff(before.splitlines(), after.splitlines(), file.name, file.name, lineterm=""))
-    terminal.show(escape("\n".join(lines)))
+    terminal.show(escape("\n".join(lines)), verbatim=True)
     more = {"diff": lines, "changed": not plan}
     if plan:
         return Document(TASK, "ok", more=more)

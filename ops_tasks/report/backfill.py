@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
-from ops_tasks.report.terminal import Terminal, escape, sparkline
+from ops_tasks.report.terminal import Grid, Terminal, escape, sparkline
 from ops_tasks.scenarios.backfill_facts import Survey
 from ops_tasks.scenarios.window import LOOKBACK, Flag, Window
 
@@ -15,33 +15,25 @@ MOST_FLAGS = 6
 
 def show_days(terminal: Terminal, seen: Survey, found: Iterable[Flag]) -> None:
     """Rows per day of the last 30 days, a line per table, the suspicious days named."""
-    from rich.table import Table
-
     flagged: dict[str, list[Flag]] = {}
     for flag in found:
         flagged.setdefault(flag.table, []).append(flag)
     days = [seen.today - timedelta(days=ago) for ago in range(LOOKBACK, 0, -1)]
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("table")
-    table.add_column(f"rows per day, {days[0]:%m-%d}..{days[-1]:%m-%d}", no_wrap=True)
-    table.add_column("suspicious")
+    drawn = f"rows per day, {days[0]:%m-%d}..{days[-1]:%m-%d}"
+    table = Grid(("table", drawn, "suspicious"), whole=(drawn,))
     for name, rows in seen.series.items():
         flags = flagged.get(name, [])
         words = ", ".join(f"{flag.day:%m-%d} {flag.kind} {flag.rows} ({flag.usual:.0f})" for flag in flags[:MOST_FLAGS])
         more = f" and {len(flags) - MOST_FLAGS} more" if len(flags) > MOST_FLAGS else ""
         colour = "red" if flags else "green"
         spark = sparkline([rows.get(day, 0) for day in days])
-        table.add_row(name, f"[{colour}]{spark}[/{colour}]", f"[red]{words}{more}[/red]" if flags else "")
+        table.add_row(escape(name), f"[{colour}]{spark}[/{colour}]", f"[red]{words}{more}[/red]" if flags else "")
     terminal.show(table)
 
 
 def show_changes(terminal: Terminal, changes: Sequence[Mapping[str, Any]], window: Window) -> None:
     """What is different now, per table and day, and how much is proven untouched."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("changed", "rows", "days", "outside the window"):
-        table.add_column(column)
+    table = Grid(("changed", "rows", "days", "outside the window"))
     excluded: dict[str, list[str]] = {}
     for change in changes:
         if change["excluded"]:
@@ -53,7 +45,7 @@ def show_changes(terminal: Terminal, changes: Sequence[Mapping[str, Any]], windo
         more = f" and {len(inside) - MOST_FLAGS} more" if len(inside) > MOST_FLAGS else ""
         outside = ", ".join(change["outside"][:MOST_FLAGS]) or ("none" if change["dated"] else "no day column")
         old, new = change["rows"]
-        table.add_row(change["table"], f"{old}→{new}", f"{words}{more}", outside)
+        table.add_row(escape(change["table"]), f"{old}→{new}", f"{words}{more}", outside)
     terminal.show(table)
     for change in changes:
         before, after = change.get("orphans", (0, 0))

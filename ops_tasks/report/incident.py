@@ -8,8 +8,9 @@ from datetime import datetime
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from ops_tasks.report.terminal import placed
-from ops_tasks.scenarios.account_facts import Account, Bar, Chart
+from ops_tasks.report.commands import placed
+from ops_tasks.report.terminal import readable
+from ops_tasks.scenarios.account_facts import Account, Bar, Chart, in_every_text
 
 if TYPE_CHECKING:
     from markupsafe import Markup
@@ -25,6 +26,7 @@ def html(account: Account) -> str:
     loader = PackageLoader("ops_tasks.report", "templates")
     pages = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     pages.filters |= {"when": when, "clock": clock, "seconds": seconds, "number": number, "breakable": _breakable}
+    account = worded(account)
     charts = [(chart, _drawn(chart)) for chart in account.charts]
     return pages.get_template("incident.html.j2").render(
         account=account,
@@ -33,7 +35,7 @@ def html(account: Account) -> str:
         charts=charts,
         legend={bar["kind"] for _, drawn in charts for bar in drawn["bars"]}
         | {"shade" for _, d in charts if d["shade"]},
-        ways=[(way.what, command(account, way.command)) for way in account.ways],
+        ways=[(way.what, way.command) for way in account.ways],
         days=[(day, list(moments)) for day, moments in groupby(account.timeline, key=lambda one: one.at.date())],
     )
 
@@ -43,9 +45,10 @@ def headline(account: Account) -> str:
     return account.title[:1].upper() + account.title[1:]
 
 
-def command(account: Account, words: str) -> str:
-    """A command as it has to be typed by somebody who is in another folder."""
-    return placed(words, f" --stack={shlex.quote(account.stack)}")
+def worded(account: Account) -> Account:
+    """The same for somebody in another folder: commands of ours as they have to be typed there, no hidden signs."""
+    place = f" --stack={shlex.quote(account.stack)}"
+    return in_every_text(account, lambda text: readable(placed(text, place)))
 
 
 def when(at: datetime) -> str:

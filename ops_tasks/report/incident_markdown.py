@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from ops_tasks.report.incident import MARK, clock, command, headline, number, seconds, when
+from ops_tasks.report.incident import MARK, clock, headline, number, seconds, when, worded
 from ops_tasks.report.terminal import sparkline
 from ops_tasks.scenarios.account_facts import Account, Chart
 
@@ -18,7 +18,7 @@ BREAK = "\u200b"
 
 def markdown(account: Account) -> str:
     """Everything of the report; nothing in it, whatever it says, is Markdown, a mention, a reference or a link."""
-    return "\n".join([MARK, *_lines(account)]) + "\n"
+    return "\n".join([MARK, *_lines(worded(account))]) + "\n"
 
 
 def _md(text: object) -> str:
@@ -74,7 +74,7 @@ def _lines(account: Account) -> Iterator[str]:
         yield from ("### Worth knowing", "", *(f"- {_md(one)}" for one in account.notes), "")
     yield from ("### The way back", "", _md(account.back), "")
     for way in account.ways:
-        yield from (f"{_md(way.what)}:", "", *_block(command(account, way.command)), "")
+        yield from (f"{_md(way.what)}:", "", *_block(way.command), "")
     yield from _done(account)
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ops_tasks.durations import told
-from ops_tasks.report.terminal import Terminal, escape
+from ops_tasks.report.terminal import Grid, Terminal, escape
 
 MOST = 5
 
@@ -28,30 +28,24 @@ def show_moment(terminal: Terminal, asked: str, found: Mapping[str, Any], lines:
 
 def show_difference(terminal: Terminal, difference: Mapping[str, Mapping[str, Any]]) -> None:
     """A line per table that differs, with its days: + comes back, - is lost, ~ becomes what it was."""
-    from rich.table import Table
-
     if not difference:
         terminal.show("The copy and the present do not differ in any row.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("the cut changes", "rows", "+ come back", "- are lost", "~ change", "days"):
-        table.add_column(column, no_wrap=column != "days", overflow="fold")
+    whole = ("the cut changes", "rows", "+ come back", "- are lost", "~ change")
+    table = Grid((*whole, "days"), whole=whole, fold=True)
     for name, one in difference.items():
         days = [f"{day} {_counts(counts)}" for day, counts in one["days"].items() if day != "none"]
         more = f" and {len(days) - MOST} more" if len(days) > MOST else ""
         columns = f"; columns {', '.join(one['columns'])}" if one["columns"] else ""
         counts = (f"{one[what]:,}" if one[what] else "" for what in ("added", "removed", "changed"))
-        table.add_row(name, _rows(one), *counts, f"{', '.join(days[:MOST])}{more}{columns}")
+        table.add_row(escape(name), _rows(one), *counts, escape(f"{', '.join(days[:MOST])}{more}{columns}"))
     terminal.show(table)
 
 
 def show_foreseen(terminal: Terminal, foreseen: Mapping[str, Mapping[str, Any]]) -> None:
     """Before there is a copy: `now`, `then`, `known`, `days` and `values` of `foreseeing.Foreseen` by table."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("the cut changes", "rows", "came since", "days"):
-        table.add_column(column, no_wrap=column != "days", overflow="fold")
+    whole = ("the cut changes", "rows", "came since")
+    table = Grid((*whole, "days"), whole=whole, fold=True)
     for name, one in foreseen.items():
         days = [f"{day} {rows:,}" for day, rows in one["days"].items() if day != "none"]
         more = f" and {len(days) - MOST} more" if len(days) > MOST else ""
@@ -59,7 +53,7 @@ def show_foreseen(terminal: Terminal, foreseen: Mapping[str, Mapping[str, Any]])
         rows = f"{'gone' if one['now'] is None else format(one['now'], ',')}→{then}"
         came = sum(one["days"].values())
         said = f"{', '.join(days[:MOST])}{more}" or ("other values" if one["values"] else "")
-        table.add_row(name, rows, f"{came:,}" if came else "", said)
+        table.add_row(escape(name), rows, f"{came:,}" if came else "", said)
     terminal.show(table if foreseen else "Nothing is known to have come since.")
     terminal.show("What was deleted or overwritten since is seen per day in the run only, on the copy, before the cut.")
 

@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ops_tasks.report.terminal import Terminal, escape, size
-
-if TYPE_CHECKING:
-    from rich.table import Table
+from ops_tasks.report.terminal import Grid, Terminal, escape, size
 
 SHOWN = 5
 Rows = Sequence[Mapping[str, Any]]
 
 
-def listing(rows: Rows, now: datetime) -> Table:
+def listing(rows: Rows, now: datetime) -> Grid:
     """Snapshots as `snapshot.list` has them in its document: `name`, `created_at`, `bytes`, `verified_at`, `why`, and
     what is special (`forensic`, `problems`, `kept`)."""
-    table = _table("snapshot", "taken (UTC)", "age", "size", "verified (UTC)", "why")
+    table = Grid(("snapshot", "taken (UTC)", "age", "size", "verified (UTC)", "why"), whole=("snapshot",))
     for row in rows:
         taken = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
         age = now - taken
         table.add_row(
-            row["name"],
+            escape(row["name"]),
             f"{taken:%Y-%m-%d %H:%M}",
             f"{age.days} d" if age.days else f"{age.seconds // 3600} h {age.seconds % 3600 // 60} min",
             size(row["bytes"]),
@@ -33,15 +30,15 @@ def listing(rows: Rows, now: datetime) -> Table:
     return table
 
 
-def decisions(rows: Rows) -> Table:
+def decisions(rows: Rows) -> Grid:
     """What stays and what goes: `name`, `created_at`, `bytes`, `damaged`, and `reasons`, empty if nothing keeps it."""
-    table = _table("snapshot", "taken (UTC)", "size", "", "why")
+    table = Grid(("snapshot", "taken (UTC)", "size", "", "why"), whole=("snapshot",))
     for row in rows:
         word = "[green]keep[/green]" if row["reasons"] else "[red]remove[/red]"
         why = escape(", ".join(row["reasons"])) or "[dim]nothing keeps it[/dim]"
         why = f"[red]damaged[/red]; {why}" if row["damaged"] else why
         taken = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
-        table.add_row(row["name"], f"{taken:%Y-%m-%d %H:%M}", size(row["bytes"]), word, why)
+        table.add_row(escape(row["name"]), f"{taken:%Y-%m-%d %H:%M}", size(row["bytes"]), word, why)
     return table
 
 
@@ -78,12 +75,3 @@ def _special(row: Mapping[str, Any]) -> list[str]:
     if row["problems"]:
         found.append(f"[red]{escape(row['problems'][0])}[/red]")
     return found
-
-
-def _table(*columns: str) -> Table:
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column, no_wrap=column == "snapshot")
-    return table

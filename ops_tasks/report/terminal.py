@@ -5,20 +5,35 @@ from __future__ import annotations
 import re
 import sys
 import time
-from contextvars import ContextVar
+from dataclasses import dataclass, field
 from typing import IO, TYPE_CHECKING
 
+from ops_tasks.report.commands import placed
 from ops_tasks.systems.secrets import redact
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import Console
     from rich.status import Status
+    from rich.table import Table
 
 BARS = "▁▂▃▄▅▆▇█"
 WIDTH = 120
-COMMAND = re.compile(r"\binvoke [a-z][a-z-]*(?:\.[a-z-]+)?(?: [0-9a-f]{6}\b)?(?: --[a-z-]+(?:=[^\s,;()\"\\]+)?)*")
-# The program whose commands are told: `invoke`, or `ops`.
-spoken: ContextVar[str] = ContextVar("spoken", default="invoke")
+# What a terminal obeys, and what turns a line around; a line's own end and a tab stay.
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table without lines: the names of its columns, those that are not to be wrapped, and rows of markup."""
+
+    heads: tuple[str, ...]
+    whole: tuple[str, ...] = ()
+    fold: bool = False
+    rows: list[tuple[str, ...]] = field(default_factory=list[tuple[str, ...]])
+
+    def add_row(self, *cells: str) -> None:
+        """Add a row: a cell per column."""
+        self.rows.append(cells)
 
 
 class Terminal:
@@ -49,16 +64,34 @@ class Terminal:
             self._made = Console(file=self._stream, width=width, highlight=False, soft_wrap=not self._stream.isatty())
         return self._made
 
-    def show(self, renderable: RenderableType = "") -> None:
-        """Print a line, table or panel; square brackets are markup only in what the project itself writes."""
-        if isinstance(renderable, str):
-            renderable = redact(placed(renderable, escape(self._place)))
-        self.console.print(renderable)
+    def show(self, shown: str | Grid = "", *, verbatim: bool = False) -> None:
+        """Print a text or a table; square brackets are markup only in what the project itself writes.
+
+        In a `verbatim` text, one of a file, commands are left as they are.
+        """
+        if isinstance(shown, Grid):
+            self.console.print(self._table(shown))
+        else:
+            self.console.print(readable(shown) if verbatim else self._told(shown))
+
+    def _told(self, text: str) -> str:
+        return readable(placed(text, escape(self._place)))
+
+    def _table(self, grid: Grid) -> Table:
+        """Made of what may be shown: a secret that is wrapped could not be found any more."""
+        from rich.table import Table
+
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for head in grid.heads:
+            table.add_column(head, no_wrap=head in grid.whole, overflow="fold" if grid.fold else "ellipsis")
+        for row in grid.rows:
+            table.add_row(*map(self._told, row))
+        return table
 
     def raw(self, text: str) -> None:
         """Print a text as it is, without markup; secrets are hidden."""
         self._stop()
-        self._stream.write(redact(text))
+        self._stream.write(readable(text))
         self._stream.flush()
 
     def step(self, event: str, text: str, seconds: float | None) -> None:
@@ -67,12 +100,12 @@ class Terminal:
             self._began, self._title = time.monotonic(), text
             self._stop()
             if self._stream.isatty():
-                self._status = self.console.status(escape(text))
+                self._status = self.console.status(escape(readable(text)))
                 self._status.start()
         elif event == "progress":
             if self._status is not None:
-                spent = time.monotonic() - self._began
-                self._status.update(f"{escape(self._title)} [dim]{escape(redact(text))} · {spent:.0f} s[/dim]")
+                spent, title = time.monotonic() - self._began, escape(readable(self._title))
+                self._status.update(f"{title} [dim]{escape(readable(text))} · {spent:.0f} s[/dim]")
         elif event == "putting_back":
             self._stop()
             self.show(f"[yellow]↩[/yellow] {escape(text)}")
@@ -91,19 +124,9 @@ class Terminal:
             self._status = None
 
 
-def placed(text: str, place: str) -> str:
-    """Add `place` (` --stack=DIR`, or nothing) to every command of ours in a text, behind its id and flags.
-
-    Told by the `ops` program they are that program's: where it is used there need not be a `tasks.py` for Invoke.
-    """
-
-    def told(found: re.Match[str]) -> str:
-        words = found.group().split(" ")
-        if (program := spoken.get()) == "ops":
-            words[:2] = [program, words[1].removeprefix("ops.")]
-        return " ".join(words) + place
-
-    return COMMAND.sub(told, text) if place or spoken.get() == "ops" else text
+def readable(text: str) -> str:
+    """A text with secrets hidden and every sign that a terminal would obey made visible."""
+    return CONTROL.sub(lambda found: chr(0x2400 + ord(found[0])) if found[0] < " " else "\ufffd", redact(text))
 
 
 def escape(text: str) -> str:

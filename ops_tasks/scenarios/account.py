@@ -11,7 +11,7 @@ from typing import Any, cast
 from ops_tasks.operation.journal import ROLLBACK, Event, Record
 from ops_tasks.scenarios.account_changes import changes
 from ops_tasks.scenarios.account_checks import BACK, checks, figures, found
-from ops_tasks.scenarios.account_facts import RUNNING, Account, Did, Moment, Way
+from ops_tasks.scenarios.account_facts import RUNNING, Account, Did, Moment, Way, in_every_text
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 from ops_tasks.systems.secrets import redact
@@ -83,7 +83,7 @@ def account(stack: Stack, record: Record, *, running: bool = False) -> Account:
         ways=ways,
         versions={name: number for name in PACKAGES if (number := _version(name))},
     )
-    return cast("Account", _hidden(account))
+    return in_every_text(account, redact)  # before anything is escaped: an escaped secret would not be known
 
 
 def _whole(record: Record) -> Record:
@@ -92,18 +92,6 @@ def _whole(record: Record) -> Record:
         return record
     lost = Event(record.events[0].at, "planned", None, {})
     return dataclasses.replace(record, events=(lost, *record.events))
-
-
-def _hidden(value: Any) -> Any:
-    """The same value with every secret hidden, before anything is escaped: an escaped secret would not be known."""
-    if isinstance(value, str):
-        return redact(value)
-    if isinstance(value, tuple):
-        return tuple(_hidden(one) for one in cast("tuple[Any, ...]", value))
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        fields = {field.name: _hidden(getattr(value, field.name)) for field in dataclasses.fields(value)}
-        return dataclasses.replace(value, **fields)
-    return value
 
 
 def _time(event: Event) -> datetime:

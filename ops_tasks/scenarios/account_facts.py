@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from datetime import date, datetime
+from typing import Any, TypeVar, cast
 
 RUNNING = "running"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -168,3 +170,16 @@ class Account:
         if seconds < 90:
             return f"{seconds:.0f} s"
         return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def in_every_text(value: T, change: Callable[[str], str]) -> T:
+    """The same value with every text in it changed."""
+    made: Any = value
+    if isinstance(value, str):
+        made = change(value)
+    elif isinstance(value, tuple):
+        made = tuple(in_every_text(one, change) for one in cast("tuple[Any, ...]", value))
+    elif is_dataclass(value) and not isinstance(value, type):
+        changed = {one.name: in_every_text(getattr(value, one.name), change) for one in fields(value)}
+        made = replace(value, **changed)
+    return cast("T", made)

@@ -22,6 +22,8 @@ DAYS = 3
 def refresh(stack: Stack, arguments: Mapping[str, Any]) -> Plan:
     """Load every source, compute the marts, verify. `arguments`: operation, snapshot, days."""
     days = int(arguments["days"])
+    for name in stack.config.sources:
+        stack.load(name)  # one that cannot be loaded is told before anything is
     loads = [
         Step(f"load {name}", f"Load {name}", lambda run, name=name: load_whole(stack, name, run), check=none_left)
         for name in stack.config.sources

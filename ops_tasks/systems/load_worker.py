@@ -8,13 +8,17 @@ from collections import deque
 from collections.abc import Sequence
 
 from ops_tasks.errors import StepFailed, UsageError
+from ops_tasks.systems.outputs import has_ended, lines
 from ops_tasks.systems.worker_main import progress
 
 KEPT = 12
 
 
 def run(command: list[str], cwd: str, env: dict[str, str] | None = None) -> dict[str, int]:
-    """Run `command` in `cwd` with `env` added, passing its output on; raises `StepFailed` with its last line."""
+    """Run `command` in `cwd` with `env` added, passing its output on; raises `StepFailed` with its last line.
+
+    It ends when the command does: what that left running in the background is not waited for.
+    """
     last: deque[str] = deque(maxlen=KEPT)
     try:
         process = subprocess.Popen(
@@ -24,14 +28,12 @@ def run(command: list[str], cwd: str, env: dict[str, str] | None = None) -> dict
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
         )
     except FileNotFoundError:
         raise UsageError(f"the load command {command[0]!r} is not installed") from None
     with process:
         assert process.stdout is not None
-        for line in process.stdout:
+        for line in lines(process.stdout.fileno(), lambda: has_ended(process.pid)):
             print(line, end="", flush=True)  # noqa: T201 - the parent writes it to the log
             if line.strip():
                 last.append(line.strip())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from ops_tasks.secret_looks import HIDDEN, hide
 from ops_tasks.stack import FOUND, texts
 
 NAMES = re.compile(
@@ -19,46 +20,20 @@ NAMES = re.compile(
     r"|^OPS_PING|^OPS_NOTIFY",
     re.IGNORECASE,
 )
-# The text may be JSON, and has to stay so: quotes may be escaped, and a quoted name hides a quoted value only.
-_IS = r"""(?:\s*[=:]\s*\\?['"]?|\\?['"]\s*[=:]\s*\\?['"])"""
-_LETTER = r"""(?:[^\s'"\\&;,]|\\u[0-9a-f]{4})"""
-IN_TEXT = re.compile(
-    rf"((?:token|passw(?:or)?d|passphrase|(?:api|access|private)[_-]?key|secret){_IS}){_LETTER}{{6,}}", re.IGNORECASE
-)
-HEADER = re.compile(
-    rf"((?:authorization{_IS}(?:(?:bearer|basic|digest|token)\s+|(?={_LETTER}{{12}}))|\bbearer\s+(?={_LETTER}{{16}}))){_LETTER}+",
-    re.IGNORECASE,
-)
-PARAMETER = re.compile(
-    r"""([?&][\w.%-]*(?:token|key|secret|passw(?:or)?d|pwd|sig|signature|auth|credentials?)=)[^&\s'"\\#;,)]+""",
-    re.IGNORECASE,
-)
-LOGIN = re.compile(r"""(\b[a-z][a-z0-9+.-]*://[^\s/:@'"\\?#]*:)(?:[^\s/'"\\?#]|\\u[0-9a-f]{4})+@""", re.IGNORECASE)
-# One without its end is hidden up to the next quote. A log comes line by line: then it is the lines of 64 characters.
-PRIVATE_KEY = re.compile(
-    r"""-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?:(?!-----)(?:[^"'\\]|\\[nrt]))*"""
-    r"(?:-----END [A-Z0-9 ]*PRIVATE KEY-----)?"
-)
-KEY_LINE = re.compile(r"^(?![0-9a-f]+\s*$)[A-Za-z0-9+/]{64}(?=\s*$)", re.MULTILINE)
-HIDDEN = "***"
 SHORTEST = 6
 LINE = 16
 
 
 def redact(text: str) -> str:
     """Return `text` with every secret hidden: those of the environment and of dlt's `secrets.toml`, and whatever looks
-    like one (`token=...`, an `Authorization` header, a login in an address, a private key).
+    like one (`secret_looks`).
 
     A value that is part of a name in the stack's own configuration is left alone: it is no secret there, and a journal
     without its names could not be read again.
     """
     for value in _values(tuple(sorted(os.environ.items())), _files(), _words()):
         text = text.replace(value, HIDDEN)
-    text = KEY_LINE.sub(HIDDEN, PRIVATE_KEY.sub(HIDDEN, text))
-    text = LOGIN.sub(rf"\g<1>{HIDDEN}@", text)
-    for pattern in (HEADER, PARAMETER, IN_TEXT):
-        text = pattern.sub(rf"\g<1>{HIDDEN}", text)
-    return text
+    return hide(text)
 
 
 def survives(value: Any) -> bool:

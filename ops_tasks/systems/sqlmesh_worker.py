@@ -31,7 +31,7 @@ from sqlmesh.utils.errors import PlanError, SQLMeshError
 
 from ops_tasks.errors import StepFailed, UsageError
 from ops_tasks.systems.attaching_worker import MD
-from ops_tasks.systems.worker_main import progress
+from ops_tasks.systems.worker_main import progress, scratch
 
 CLOCKS = (exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime)
 CLOCK_CALLS = {"now", "today", "get_current_timestamp", "get_current_time", "transaction_timestamp"}
@@ -54,7 +54,7 @@ _listener = _Listener()
 set_console(_listener)
 # SQLMesh (0.236) parses models in forked children; below this many that costs more than it saves.
 FORKED_FROM = 100
-_kept: dict[str, Any] = {}
+_kept: dict[str, Context] = {}
 
 
 def let_go() -> None:
@@ -72,10 +72,7 @@ def prepare(project: str, gateway: str | None) -> None:
 def close() -> None:
     """Close every connection, so that DuckDB writes its log into the files and removes it."""
     for kept in _kept.values():
-        if isinstance(kept, Context):
-            kept.close()
-        else:
-            kept.cleanup()
+        kept.close()
     _kept.clear()
     _disconnect()
 
@@ -183,15 +180,14 @@ def _context(
         if not configs:
             raise UsageError(f"no SQLMesh configuration in {project}")
         if read_only:
-            cache = tempfile.TemporaryDirectory(prefix="ops-sqlmesh-", ignore_cleanup_errors=True)
-            _kept["cache"] = cache
+            cache = tempfile.mkdtemp(dir=scratch())
             if (Path(project) / ".cache").is_dir():
-                shutil.copytree(Path(project) / ".cache", cache.name, dirs_exist_ok=True)
+                shutil.copytree(Path(project) / ".cache", cache, dirs_exist_ok=True)
             for config in configs.values():
                 _make_read_only(config, {Path(path).resolve(): other for path, other in (instead or {}).items()})
-                config.cache_dir = cache.name
+                config.cache_dir = cache
         _kept[key] = Context(paths=[project], config=configs, gateway=gateway)
-    return cast("Context", _kept[key])
+    return _kept[key]
 
 
 def _make_read_only(config: Config, instead: Mapping[Path, str | None]) -> None:

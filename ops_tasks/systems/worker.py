@@ -16,12 +16,17 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from secrets import token_hex
+from shutil import rmtree
 from types import TracebackType
 from typing import IO, Any, cast
 
 from ops_tasks.errors import KINDS, StepFailed, UsageError
+from ops_tasks.systems.outputs import has_ended, lines
 from ops_tasks.systems.secrets import redact
+from ops_tasks.systems.worker_main import SCRATCH
 
 QUIET = {
     "SODA_CORE_TELEMETRY_ENABLED": "false",
@@ -30,6 +35,7 @@ QUIET = {
     "RUNTIME__DLTHUB_TELEMETRY": "false",
 }
 TAIL = 20
+TEMPORARY = "/tmp"  # noqa: S108
 
 
 class Worker:
@@ -37,7 +43,7 @@ class Worker:
 
     `log` receives everything the child's libraries print, secrets redacted. `held` are descriptors (the stack's lock)
     that stay open as long as the child lives, so that nobody takes the stack while it is still dying. After `limit`
-    seconds the child is killed.
+    seconds the child is killed. Its scratch folder, if it has made one, is removed when it is closed, killed or not.
     """
 
     def __init__(
@@ -60,6 +66,10 @@ class Worker:
         if log is not None:
             log.parent.mkdir(parents=True, exist_ok=True)
             self._log = log.open("a", encoding="utf-8")
+        added = env or {}
+        # Made by the child when it needs one: a full disk must not keep a worker from starting.
+        given = Path(added.get("TMPDIR") or os.environ.get("TMPDIR") or TEMPORARY)
+        self._scratch = (given if given.is_dir() else Path(TEMPORARY)) / f"ops-{token_hex(8)}"
         answers, child_answers = os.pipe()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "ops_tasks.systems.worker_main", system, str(child_answers)],
@@ -67,15 +77,13 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             cwd=cwd,
-            env=_environment(env or {}),
+            env=_environment({**added, SCRATCH: str(self._scratch)}),
             pass_fds=(child_answers, *held),
             start_new_session=True,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
         )
         os.close(child_answers)
-        self._answers = os.fdopen(answers, encoding="utf-8")
+        self._answers = os.fdopen(answers, "rb", buffering=0)
+        self._answered = lines(answers, partial(has_ended, self._process.pid))
         self._reader = threading.Thread(target=self._drain, daemon=True)
         self._reader.start()
         self._timer = None if limit is None else threading.Timer(limit, self._expire)
@@ -96,7 +104,8 @@ class Worker:
         """Ask for something without waiting: `receive` brings the answer, `settle` and the next `call` drop it."""
         assert self._process.stdin is not None
         try:
-            self._process.stdin.write(json.dumps({"function": function, "arguments": arguments}, default=str) + "\n")
+            request = json.dumps({"function": function, "arguments": arguments}, default=str)
+            self._process.stdin.write(f"{request}\n".encode())
             self._process.stdin.flush()
         except BrokenPipeError:
             raise self._died() from None
@@ -117,7 +126,7 @@ class Worker:
             self._answer(on_progress)
 
     def _answer(self, on_progress: Callable[[str], None] | None) -> Any:
-        for line in self._answers:
+        for line in self._answered:
             answer = cast("dict[str, Any]", json.loads(line))
             if "progress" in answer:
                 if on_progress is not None:
@@ -148,6 +157,7 @@ class Worker:
         if self._log is not None:
             self._log.close()
             self._log = None
+        rmtree(self._scratch, ignore_errors=True)
 
     def kill(self) -> None:
         """Kill the child and everything it started."""
@@ -170,7 +180,7 @@ class Worker:
 
     def _drain(self) -> None:
         assert self._process.stdout is not None
-        for line in self._process.stdout:
+        for line in lines(self._process.stdout.fileno(), partial(has_ended, self._process.pid)):
             clean = redact(line)
             self._tail = [*self._tail[-TAIL + 1 :], clean.rstrip()]
             if self._log is not None:

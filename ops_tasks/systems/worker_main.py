@@ -11,16 +11,26 @@ import threading
 import traceback
 from collections.abc import Callable, Iterator
 from importlib import import_module
+from pathlib import Path
+from shutil import rmtree
 from typing import IO, Any, cast
 
 from ops_tasks.errors import OpsError
 
+SCRATCH = "OPS_WORKER_SCRATCH"
 _answers: IO[str] | None = None
 
 
 def progress(text: str) -> None:
     """Tell the parent what is being done; outside a worker this does nothing."""
     _answer({"progress": text})
+
+
+def scratch() -> Path:
+    """A folder for what nobody needs when this worker has ended; should it be killed, its parent removes it."""
+    folder = Path(os.environ[SCRATCH])
+    folder.mkdir(mode=0o700, exist_ok=True)
+    return folder
 
 
 def _answer(value: dict[str, Any]) -> None:
@@ -34,6 +44,7 @@ def _watch_parent(source: int, requests: queue.Queue[str | None]) -> None:
     for line in _lines(source):
         requests.put(line)
     if requests.unfinished_tasks:
+        rmtree(os.environ[SCRATCH], ignore_errors=True)
         os.killpg(0, signal.SIGKILL)
     requests.put(None)
 
@@ -93,6 +104,7 @@ def main(system: str, descriptor: int) -> None:
         _answer(answer)
     if hasattr(module, "close"):
         module.close()
+    rmtree(os.environ[SCRATCH], ignore_errors=True)
     sys.stdout.flush()
     # The libraries' own exit handlers wait for telemetry and thread pools; every connection is closed by now.
     os._exit(0)

@@ -35,3 +35,21 @@ def test_a_password_that_is_another_name_of_the_plan_is_refused(
     assert "same as a name in this plan" in refused.document["findings"][0]["reason"]
     assert sandbox.hashes() == before
     assert sandbox.invoke("ops.history").document["operations"] == []
+
+
+@pytest.mark.rehearsal
+def test_a_secret_in_a_load_command_is_refused_before_anything_is_written(sandbox: Sandbox) -> None:
+    file = sandbox.folder / "invoke.yaml"
+    secret = "-".join(["tok", "9988776655"])
+    text = file.read_text(encoding="utf-8")
+    changed = text.replace("databox.load, noaa]", f"databox.load, noaa, --token, {secret}]")
+    assert changed != text
+    file.write_text(changed, encoding="utf-8")
+    day = sandbox.today - timedelta(days=10)
+    refused = sandbox.backfill(f"--plan-out={sandbox.folder / 'plan.json'}", source="noaa", start=day, end=day)
+    assert refused.code == 2
+    finding = refused.document["findings"][0]
+    assert "the load command of noaa holds a secret (--token)" in finding["reason"]
+    assert secret not in refused.out + refused.err
+    assert not (sandbox.folder / "plan.json").exists()
+    assert sandbox.invoke("ops.history").document["operations"] == []

@@ -7,10 +7,13 @@ import json
 from pathlib import Path
 
 import pytest
+from invoke.context import Context
 from invoke.exceptions import Exit
 
 from ops_tasks.errors import Busy, Refused, StepFailed, UsageError
+from ops_tasks.namespaces import build
 from ops_tasks.namespaces.edge import finish
+from ops_tasks.namespaces.reporting import report
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal
 
@@ -89,3 +92,32 @@ def test_without_a_stack_the_trace_goes_to_a_temporary_file(
     (kept,) = tmp_path.glob("ops-*-trace.log")
     assert str(kept) in capsys.readouterr().err
     assert "ValueError: odd" in kept.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("reason", "told"),
+    [
+        ("RuntimeError: login with password hunter2supersecret failed", "login with password *** failed"),
+        ("cannot read a\x1b[2J\x1b]0;mine\x07b", "cannot read a␛[2J␛]0;mine␇b"),
+        ("see invoke ops.doctor, not invoke load.noaa", "see invoke ops.doctor --stack={folder}, not invoke load.noaa"),
+    ],
+)
+def test_an_error_is_told_clean_and_as_a_command_of_ours(
+    folder: Path, capsys: pytest.CaptureFixture[str], reason: str, told: str
+) -> None:
+    build()
+
+    def body(_terminal: Terminal) -> Document:
+        raise UsageError(reason, reason)
+
+    with pytest.raises(Exit):
+        finish("t", False, body, str(folder))
+    first, second = capsys.readouterr().err.splitlines()
+    assert told.format(folder=folder) in first
+    assert told.format(folder=folder) in second
+
+
+def test_an_unknown_flag_is_answered_with_the_flags_that_there_are(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(Exit):
+        report(Context(), operation="-x")
+    assert "known: --force, --html, --json, --md, --operation, --stack\n" in capsys.readouterr().err

@@ -53,6 +53,7 @@ def rain(sandbox: Sandbox) -> float:
         return connection.execute("SELECT min(prcp_mm) FROM noaa.fct_daily_weather").fetchall()[0][0]
 
 
+@pytest.mark.usefixtures("leaves_nothing")
 def test_plans_are_shown_and_nothing_is_written(sandbox: Sandbox) -> None:
     bad_change(sandbox)
     before = everything(sandbox.folder)

@@ -53,6 +53,7 @@ def plan_dev(folder: Path) -> None:
     subprocess.run(command, cwd=folder / "transforms/main", check=True, capture_output=True, stdin=subprocess.DEVNULL)
 
 
+@pytest.mark.usefixtures("leaves_nothing")
 def test_a_healthy_stack_is_well_and_stays_as_it_is(sandbox: Sandbox) -> None:
     before = everything(sandbox.folder)
     whole = sandbox.invoke("ci")

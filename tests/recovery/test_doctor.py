@@ -32,6 +32,7 @@ def loads(stack: Stack) -> probes.Line:
         return probes.loads(stack, hands, quiet)
 
 
+@pytest.mark.usefixtures("leaves_nothing")
 def test_every_probe_of_a_healthy_stack_has_its_line_and_nothing_is_touched(sandbox: Sandbox) -> None:
     before = sandbox.hashes()
     told = sandbox.invoke("ops.doctor", "--deep")

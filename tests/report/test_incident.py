@@ -11,11 +11,12 @@ from pathlib import Path
 import pytest
 from markdown_it import MarkdownIt
 
+from ops_tasks.report.commands import spoken
 from ops_tasks.report.incident import MARK, html
 from ops_tasks.report.incident_markdown import markdown
 from ops_tasks.scenarios.account_facts import Account
+from ops_tasks.secret_looks import HIDDEN
 from ops_tasks.stack import FOUND
-from ops_tasks.systems.secrets import HIDDEN
 from tests.report.journals import BACK, FAILED, KEPT, SUCCEEDED, WORK, Line, measured, planned, told
 
 HOSTILE = [
@@ -133,6 +134,24 @@ def test_both_tell_the_same(tmp_path: Path) -> None:
     assert "| raw.main.obs | 399 | 462 | 2026-04-18 to 2026-04-20 (3 days) | nothing |" in text
     assert "| 2026-04-18 | 0 | 21 |" in text
     assert "`██████████···██` before" in text
+
+
+def test_a_report_speaks_one_language(tmp_path: Path) -> None:
+    """Commands of ours, wherever they stand, as the program that made the report has them; others as they are."""
+    plan = planned()
+    plan[2]["steps"][0] |= {"equivalent": "invoke snapshot.create --name='a b'\ninvoke load.noaa --day=1\x1b[2J"}
+    account = told(tmp_path, [plan, *WORK, SUCCEEDED], measured())
+    before = spoken.set("ops")
+    try:
+        texts = Page(html(account)).said, markdown(account)
+    finally:
+        spoken.reset(before)
+    for text in texts:
+        assert f"ops snapshot.create --name='a b' --stack={tmp_path}\n" in text
+        assert f"ops rollback abc123 --stack={tmp_path}\n" in text
+        assert "invoke load.noaa --day=1␛[2J" in text
+        assert "invoke snapshot" not in text
+        assert "\x1b" not in text
 
 
 def test_what_was_put_back_is_told_so(tmp_path: Path) -> None:

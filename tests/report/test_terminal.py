@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 import sys
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops_tasks.namespaces import ns
 from ops_tasks.operation.plan import Effect, Plan, Refusal, Result, Run, Step
+from ops_tasks.report.commands import OURS, placed, placed_in, spoken
+from ops_tasks.report.document import Document
 from ops_tasks.report.plan import show_plan
-from ops_tasks.report.terminal import BARS, Terminal, confirm, placed, size, sparkline, spoken
+from ops_tasks.report.terminal import BARS, Grid, Terminal, confirm, size, sparkline
 
 
 @settings(deadline=None)
@@ -120,6 +125,23 @@ def test_a_plan_shows_effects_steps_commands_and_refusals(capsys: pytest.Capture
         ),
         ("look again: invoke db.reset --plan", "look again: invoke db.reset --plan --stack=/s"),
         ("invoke full-refresh", "invoke full-refresh --stack=/s"),
+        (
+            "invoke ops.restore --at='2026-11-28 10:06' --tz=Europe/Berlin --yes, or nothing",
+            "invoke ops.restore --at='2026-11-28 10:06' --tz=Europe/Berlin --yes --stack=/s, or nothing",
+        ),
+        (
+            """(invoke snapshot.create --name=a --why='it'"'"'s; (old)' --yes)""",
+            """(invoke snapshot.create --name=a --why='it'"'"'s; (old)' --yes --stack=/s)""",
+        ),
+        (
+            'invoke snapshot.keep --why="say \\"so\\", twice" --yes',
+            'invoke snapshot.keep --why="say \\"so\\", twice" --yes --stack=/s',
+        ),
+        (
+            "'invoke ops.doctor --deep' or 'invoke verify'",
+            "'invoke ops.doctor --deep --stack=/s' or 'invoke verify --stack=/s'",
+        ),
+        ("describe it: invoke ops.init", "describe it: invoke ops.init"),
         ("kill 123", "kill 123"),
     ],
 )
@@ -128,11 +150,65 @@ def test_commands_carry_the_stack_that_was_given(text: str, told: str) -> None:
     assert placed(text, "") == text
 
 
+OTHERS = (
+    "invoke load.noaa --day=1",
+    "could not invoke function",
+    "cannot invoke aggregate function",
+    "invoke ops.nothing",
+)
+
+
+@pytest.mark.parametrize("text", OTHERS)
+def test_what_is_no_task_of_ours_comes_through_unchanged(text: str) -> None:
+    assert placed(text, " --stack=/s") == text
+
+
+def test_ours_are_the_tasks_of_the_collection() -> None:
+    assert all({name, *others} & set(OURS) for name, others in ns.task_names.items())
+    for name, takes in OURS.items():
+        assert takes == any(flag.name == "stack" for flag in ns[name].get_arguments())
+
+
+def test_a_document_keeps_its_files_and_marks_quoted_values() -> None:
+    finding, diff = {"way_out": "invoke ops.restore --at='a \"b\"' --plan"}, ["+ run: invoke ops.doctor"]
+    document = Document("t", "ok", findings=[finding], more={"diff": diff})
+    told = json.loads(document.json(partial(placed_in, place=" --stack='/a b'")))
+    assert told["diff"] == diff
+    assert told["findings"] == [{"way_out": f"{finding['way_out']} --stack='/a b'"}]
+
+
+def test_a_text_of_a_file_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal = Terminal(place=" --stack=/s")
+    terminal.show("run: invoke ops.doctor", verbatim=True)
+    terminal.show("run: invoke ops.doctor")
+    assert capsys.readouterr().out.splitlines() == ["run: invoke ops.doctor", "run: invoke ops.doctor --stack=/s"]
+
+
+def test_cells_of_a_table_are_as_clean_as_lines(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A_TOKEN", "very-secret")
+    table = Grid(("what", "why"))
+    table.add_row("[red]very-secret[/red]", "token=abcdefgh \x1b[2J")
+    Terminal().show(table)
+    assert capsys.readouterr().out.split() == ["what", "why", "***", "token=***", "␛[2J"]
+
+
+def test_a_terminal_is_not_told_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    odd, clean = "a\x1b[2J\x1b]0;title\x07b\rc\u202ed\x9b1mé", "a␛[2J␛]0;title␇b␍c\ufffdd\ufffd1mé"
+    terminal = Terminal()
+    terminal.raw(f"{odd}\n")
+    terminal.step("failed", odd, 1.0)
+    assert capsys.readouterr().out.splitlines() == [clean, f"✗ {clean} 1.0 s"]
+
+
 def test_the_ops_program_tells_commands_of_its_own() -> None:
     before = spoken.set("ops")
     try:
         text = "invoke ops.retry 3f9c2a, invoke full-refresh, or invoke verify.drift; kill 123"
         assert placed(text, "") == "ops retry 3f9c2a, ops full-refresh, or ops verify.drift; kill 123"
         assert placed("invoke ops.doctor", " --stack=/s") == "ops doctor --stack=/s"
+        for text in OTHERS:
+            assert placed(text, " --stack=/s") == text
     finally:
         spoken.reset(before)

@@ -32,6 +32,7 @@ def init(folder: Path, *words: str) -> Ran:
     return finish([sys.executable, "-m", "invoke", "ops.init", f"--dir={folder}", "--json", *words])
 
 
+@pytest.mark.usefixtures("leaves_nothing")
 def test_a_plan_and_no_answer_write_nothing(bare_shop: Shop) -> None:
     before = everything(bare_shop.folder)
     planned = bare_shop.init("--plan")

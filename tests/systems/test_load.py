@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+import time
+from contextlib import suppress
 from datetime import date
 from pathlib import Path
 
@@ -68,6 +71,27 @@ def test_a_load_command_runs_where_and_with_what_it_is_told(tmp_path: Path, capf
     assert load_worker.run(python(code), str(tmp_path), {"WINDOW": "x"}) == {"exit": 0}
     assert capfd.readouterr().out == f"{tmp_path} x\n"
     assert (tmp_path / "made").exists()
+
+
+def test_what_a_load_leaves_in_the_background_is_not_waited_for(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """And nothing that the command itself has said is lost, in whatever pieces it comes."""
+    script = "sleep 20 & echo $! >pid; seq 1 20000; printf 'd\\303\\251j\\303\\240\\r\\nhalf'"
+    began = time.monotonic()
+    assert load_worker.run(["sh", "-c", script], str(tmp_path)) == {"exit": 0}
+    os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
+    assert time.monotonic() - began < 10
+    assert capfd.readouterr().out.splitlines() == [*map(str, range(1, 20001)), "déjà", "half"]
+
+
+def test_one_that_goes_on_talking_is_not_listened_to(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with pytest.raises(StepFailed, match=r"failed \(exit 3\)"):
+        load_worker.run(["sh", "-c", "yes & echo $! >pid; exit 3"], str(tmp_path))
+    assert time.monotonic() - began < 10
+    with suppress(ProcessLookupError):  # it may have noticed that nobody listens
+        os.kill(int((tmp_path / "pid").read_text()), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ops_tasks.errors import UsageError
+from ops_tasks.scenarios.refresh import refresh
+from ops_tasks.secret_looks import HIDDEN, IN_TEXT
 from ops_tasks.stack import FOUND, find
-from ops_tasks.systems.secrets import HIDDEN, IN_TEXT, redact, survives
+from ops_tasks.systems.secrets import redact, survives
 
 SECRET = "-".join(["s3cr3t", "value"])
 
@@ -108,6 +111,14 @@ KEY = "\n".join(["-----BEGIN RSA PRIVATE KEY-----", *["MIIEow+/" * 8] * 3, "c2Vj
         (f"proxy http://:{SECRET}@host, next", f"proxy http://:{HIDDEN}@host, next"),
         (f"the key\n{KEY}\nwas read", f"the key\n{HIDDEN}\nwas read"),
         (KEY[:150], HIDDEN),
+        ("load noaa --token tok-99 --day 7", f"load noaa --token {HIDDEN} --day 7"),
+        ("['load', '--api-key', 'x/y+99']", f"['load', '--api-key', '{HIDDEN}']"),
+        ('["load", "--client-secret", "xy99"]', f'["load", "--client-secret", "{HIDDEN}"]'),
+        ("cannot connect with password hunter2super", f"cannot connect with password {HIDDEN}"),
+        ("CREATE USER me WITH PASSWORD 'hunter'", f"CREATE USER me WITH PASSWORD '{HIDDEN}'"),
+        ("host=h pwd=hunter22", f"host=h pwd={HIDDEN}"),
+        ("me:hunter2@db refused", f"me:{HIDDEN}@db refused"),
+        ("root:hunter@db:3306 refused", f"root:{HIDDEN}@db:3306 refused"),
     ],
 )
 def test_other_looks_of_a_secret(text: str, expected: str) -> None:
@@ -126,6 +137,11 @@ def test_other_looks_of_a_secret(text: str, expected: str) -> None:
         "-----BEGIN CERTIFICATE-----",
         "sha256 " + "0123456789abcdef" * 4,
         "0123456789abcdef" * 4,
+        "--tokenizer simple --password-file secret.txt --key-column station_id --token-env NOAA_TOKEN",
+        """sh -c 'load --token "$TOKEN" --password=${DB_PASSWORD}'""",
+        "--private-key ~/.ssh/id_rsa --private-key=/keys/a.pem --no-password loading",
+        "password is missing; a password required for user me; password authentication failed; password 2026-04-18",
+        "PWD=/home/me OLDPWD=/home/other, mailto:me@example.org, python:3.13@sha256:0a1b, ERROR:me@host",
     ],
 )
 def test_what_only_looks_a_little_like_one_stays(text: str) -> None:
@@ -211,6 +227,41 @@ def test_redacted_json_is_json(value: dict[str, str]) -> None:
 @given(st.text(st.characters(codec="utf-8"), max_size=80))
 def test_redacting_twice_changes_nothing(text: str) -> None:
     assert redact(redact(text)) == redact(text)
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("python", "-m", "load", "--token", "tok-998877"), "--token"),
+        (("load", "--token=tok-998877"), "--token"),
+        (("sh", "-c", "DB_PASSWORD=hunter22 load"), "DB_PASSWORD"),
+        (("load", "postgres://me:hunter@db/x"), "a login or a private key"),
+        (("sh", "-c", 'load --token "$TOKEN"'), None),
+        (("load", "--tokenizer", "simple", "--token-env", "NOAA_TOKEN"), None),
+    ],
+)
+def test_a_load_command_with_a_secret_is_refused_by_the_name_of_its_flag(
+    folder: Path, words: tuple[str, ...], told: str | None
+) -> None:
+    """It would be in the plan, in the journal and in the list of processes."""
+    file = folder / "invoke.yaml"
+    source: dict[str, object] = {
+        "catalog": "databox",
+        "dataset": "raw",
+        "tables": {"a": {}},
+        "load": {"command": list(words)},
+    }
+    file.write_text(f"{file.read_text('utf-8')}  sources: {json.dumps({'noaa': source})}\n", encoding="utf-8")
+    stack = find(folder)
+    if told is None:
+        assert stack.load("noaa").command == words
+        return
+    with pytest.raises(UsageError, match="holds a secret"):
+        refresh(stack, {"days": 7, "snapshot": "a", "operation": "abc123"})
+    with pytest.raises(UsageError) as refused:
+        stack.load("noaa")
+    assert refused.value.reason.endswith(f"the load command of noaa holds a secret ({told})")
+    assert "environment" in refused.value.way_out
 
 
 def test_the_mark_itself_is_no_secret() -> None:

@@ -24,7 +24,7 @@ TRICKS = '''
 import os, subprocess, sys, time
 from pathlib import Path
 from ops_tasks.errors import Busy, Refused
-from ops_tasks.systems.worker_main import progress
+from ops_tasks.systems.worker_main import progress, scratch
 
 def echo(**arguments): return arguments
 def pid(): return os.getpid()
@@ -52,6 +52,19 @@ def dies_with_child(note):
     Path(note).write_text(f"{os.getpid()} {child.pid}")
     os.kill(os.getpid(), 9)
 def writes(path): Path(path).touch()
+def leaves_one_behind(note):
+    child = subprocess.Popen(["sleep", "60"], start_new_session=True)
+    Path(note).write_text(f"{os.getpid()} {child.pid}")
+    print("last words", flush=True)
+    if os.fork() == 0: os.setsid(); time.sleep(8); os._exit(0)  # keeps every descriptor, the answers' too
+    time.sleep(60)
+def keeps_scratch():
+    folder = scratch()
+    (folder / "deep").mkdir()
+    (folder / "deep" / "file").write_text("x")
+    return str(folder)
+def hangs_with_scratch(note):
+    keeps_scratch(); hangs(note)
 def imports(folder):
     import sys
     sys.path.insert(0, folder)
@@ -194,6 +207,44 @@ def test_a_hanging_worker_is_killed_with_its_children(tricks: Path) -> None:
         pids += noted(tricks / "note")
         raise ZeroDivisionError
     until(lambda: gone(*pids), 2)
+
+
+def test_what_a_late_worker_has_put_into_the_background_does_not_hold_us(tricks: Path) -> None:
+    began = time.monotonic()
+    with (
+        pytest.raises(StepFailed, match="did not answer within 1 s"),
+        Worker("tricks", cwd=tricks, log=tricks / "systems.log", limit=1) as worker,
+    ):
+        worker.call("leaves_one_behind", note=str(tricks / "note"))
+    worker_pid, child = noted(tricks / "note")
+    os.kill(child, signal.SIGKILL)
+    assert gone(worker_pid)
+    assert time.monotonic() - began < 5
+    assert "last words" in (tricks / "systems.log").read_text()
+
+
+@pytest.mark.parametrize("end", ["closed", "killed", "orphaned"])
+def test_a_worker_leaves_no_scratch_folder(tricks: Path, monkeypatch: pytest.MonkeyPatch, end: str) -> None:
+    temporary = tricks / "tmp"
+    temporary.mkdir()
+    monkeypatch.setenv("TMPDIR", str(temporary))
+    note = str(tricks / "note")
+    if end == "orphaned":
+        process, _ = parent(tricks, "tricks", "hangs_with_scratch", "note", note)
+        with process:
+            noted(tricks / "note")
+            assert list(temporary.iterdir())
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+        until(lambda: not list(temporary.iterdir()), 2)
+        return
+    with Worker("tricks", cwd=tricks) as worker:
+        assert [str(one) for one in temporary.iterdir()] == []
+        assert Path(worker.call("keeps_scratch")).parent == temporary
+        assert oct(next(temporary.iterdir()).stat().st_mode)[-3:] == "700"
+        if end == "killed":
+            worker.kill()
+    assert list(temporary.iterdir()) == []
 
 
 def test_closing_a_worker_at_work_ends_it(tricks: Path) -> None:
