@@ -12,6 +12,7 @@ from typing import Any, cast
 from ops_tasks.errors import UsageError
 
 FILE = ".pre-commit-config.yaml"
+OF_CONTRACTS = ("ops-schema-gate", "ops-contract-lint")
 FIRST_ITEM = re.compile(r"^( *)(- +)repo:", re.M)
 EMPTY = re.compile(r"repos:\s*(\[\s*\]|null|~)?\s*(#.*)?")
 
@@ -44,6 +45,11 @@ def configured(top: Path) -> dict[str, dict[str, Any]]:
         for hook in _hooks(repo):
             found[str(hook.get("id"))] = dict(hook)
     return found
+
+
+def fitting(hooks: Sequence[Hook], *, contracts: bool) -> list[Hook]:
+    """Those of `hooks` that can work: without contracts their gates end with an error, and nobody could commit."""
+    return [hook for hook in hooks if contracts or hook.id not in OF_CONTRACTS]
 
 
 def is_installed(top: Path, stage: str = "pre-commit") -> bool:
