@@ -16,7 +16,6 @@ from docs_tools.scenes import Told, gather
 
 TEMPLATE = Path(__file__).with_name("runbook.md.j2")
 WIDTH = 110
-SOURCE = re.compile(r"(?:(.+) )?\(dlt source (\S+)\)")
 STATEMENTS = ("CREATE ", "ALTER ", "COPY ")
 PAGE = re.compile(r"docs/(\S+\.md)")
 # Steps that look and change nothing; at the end of a plan they are the validation of what came before.
@@ -110,10 +109,7 @@ def steps(lines: Sequence[Line]) -> str:
 
 
 def typed(equivalent: str) -> str:
-    """What a person would type, as a block; a dlt source, which is no command, as a sentence."""
-    if found := SOURCE.fullmatch(equivalent):
-        variables, source = found.groups()
-        return f"The dlt source `{source}`" + (f", with `{variables}` in its environment." if variables else ".")
+    """What a person would type, as a block."""
     sql = equivalent.startswith(STATEMENTS)
     block = "\n".join(f"{one};" if sql else folded(one) for one in equivalent.splitlines())
     return f"```{'sql' if sql else 'sh'}\n{block}\n```"

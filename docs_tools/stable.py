@@ -22,7 +22,7 @@ ALWAYS = (
 MOVES = (
     (re.compile(r"\b20\d\d-\d\d-\d\d\b"), "DAY"),
     (re.compile(r"(?<=_)20\d{6}(?=_)"), "YYYYMMDD"),
-    (re.compile(r"\b(process|kill|hung) \d+\b"), r"\1 PID"),
+    (re.compile(r"\b(process|kill -9|hung) \d+\b"), r"\1 PID"),
     (re.compile(r"\brun [0-9a-f]{8}\b"), "run RUN"),
     (re.compile(r"\b\d+ fires\b"), "N fires"),  # it is a matter of the hour how many some days have
 )

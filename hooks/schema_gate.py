@@ -172,15 +172,17 @@ def _folder(top: Path, given: str | None) -> str:
         return _told(Path(given), top, inside=True)
     from ops_tasks import stack
 
+    usual = next((folder for folder in FOLDERS if (top / folder).is_dir()), None)
     try:
         found = stack.find()
     except UsageError as error:
-        usual = next((folder for folder in FOLDERS if (top / folder).is_dir()), None)
         if usual is None:
             raise UsageError(f"no folder of contracts: {error.reason}", "give --contracts DIR") from None
         return usual
     if found.config.contracts is None:
-        raise UsageError(f"{found.file} names no contracts", "give --contracts DIR")
+        if usual is None:
+            raise UsageError(f"{found.file} names no contracts", "give --contracts DIR")
+        return usual
     return _told(found.root / found.config.contracts.path, top, inside=True)
 
 

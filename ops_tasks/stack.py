@@ -275,10 +275,12 @@ def _token_in(credentials: object) -> str:
 
 def _check_paths(stack: Stack, raw: dict[str, Any]) -> None:
     if not stack.root.is_dir():
-        raise UsageError(f"{stack.file}:{_line(raw, ['root'])}: ops.root: {stack.root} does not exist")
+        place = f"{stack.file}:{_line(raw, ['root'])}: ops.root"
+        raise UsageError(f"{place}: {stack.root} does not exist", f"make it, or set ops.root in {stack.file}")
     if not stack.project.is_dir():
         line = _line(raw, ["sqlmesh", "project"])
-        raise UsageError(f"{stack.file}:{line}: ops.sqlmesh.project: {stack.project} does not exist")
+        reason = f"{stack.file}:{line}: ops.sqlmesh.project: {stack.project} does not exist"
+        raise UsageError(reason, f"make it, or set ops.sqlmesh.project in {stack.file}")
     for path, keys in _set_paths(stack):
         if not Path(os.path.normpath(path)).is_relative_to(stack.root):
             place = f"{stack.file}:{_line(raw, keys)}: {'.'.join(['ops', *keys])}"

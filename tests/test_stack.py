@@ -126,7 +126,9 @@ WRONG = [
     pytest.param(
         GOOD.replace("transforms", "trans"), ":6: ops.sqlmesh.project: ", "", id="a project that is not there"
     ),
-    pytest.param(GOOD + "  root: nowhere\n", ":23: ops.root: ", "", id="a root that is not there"),
+    pytest.param(
+        GOOD + "  root: nowhere\n", ":23: ops.root: ", "make it, or set ops.root in", id="a root that is not there"
+    ),
     pytest.param(
         GOOD.replace("data/raw", "../raw"), ":4: ops.databases.raw: ", "below", id="a database outside of the root"
     ),

@@ -17,7 +17,6 @@ from ops_tasks.stack import Stack, of_text
 from ops_tasks.systems import git, precommit
 from ops_tasks.systems.precommit import Hook
 
-OF_CONTRACTS = ("ops-schema-gate", "ops-contract-lint")
 TASKS = "tasks.py"
 IGNORE = ".gitignore"
 SPECIAL = re.compile(r"[\\*?\[]")
@@ -46,7 +45,7 @@ def edits(file: Path, found: Found, hooks: Sequence[Hook], package: str, read: R
         notes.append("no git repository here: no hooks were added")
         return made, notes
     config = top / precommit.FILE
-    wanted = [hook for hook in hooks if stack.config.contracts is not None or hook.id not in OF_CONTRACTS]
+    wanted = precommit.fitting(hooks, contracts=stack.config.contracts is not None)
     was = text_in(config)
     made.append(Edit(config, was, precommit.with_hooks(was or "", wanted, [package], config)))
     if not precommit.is_installed(top):

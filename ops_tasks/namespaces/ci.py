@@ -18,10 +18,13 @@ if TYPE_CHECKING:
 def ci(c: Context, stack: str = "", *, terminal: Terminal) -> Document:
     """Run the project's unit tests, the audits, the contracts and the drift check; exit 1 on any finding.
 
+    Of unit tests, audits and contracts, those that the stack has none of are told and do not count.
+
     Example: invoke ci --stack=.sandbox/stack --json
     """
     from ops_tasks.namespaces.verify import document, tell
-    from ops_tasks.scenarios.verify import audits, contracts, drift, lost_databases, sqlmesh, unit_tests
+    from ops_tasks.scenarios.verify import drift, lost_databases, sqlmesh
+    from ops_tasks.scenarios.whole import audits, contracts, unit_tests
     from ops_tasks.stack import find
 
     found = find(stack)

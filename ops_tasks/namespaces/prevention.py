@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from ops_tasks.scenarios.prevention import Row
     from ops_tasks.stack import Stack
 
-COLOURS = {"works": "green", "installed": "green", "gap": "yellow"}
-MARKS = {"green": "✓", "yellow": "!", "red": "✗"}
+COLOURS = {"works": "green", "installed": "green", "does not apply": "dim"}
+MARKS = {"green": "✓", "dim": "–", "red": "✗"}
 
 
 @ops_task(
@@ -50,7 +50,7 @@ def prevention(
     found, why = _stack(stack)
     top = scenario.top_of(found.root if found else Path.cwd())
     if install:
-        return _install(top, terminal, plan=plan, yes=yes)
+        return _install(top, found, terminal, plan=plan, yes=yes)
     rows: list[Row] = []
     for row in scenario.rows(top, found, why):
         rows.append(row)
@@ -88,15 +88,15 @@ def _show(terminal: Terminal, rows: list[Row]) -> None:
             terminal.show(f"  → {escape(row.way_out)}")
 
 
-def _install(top: Path, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
-    from ops_tasks.scenarios.prevention import HOOKS, PACKAGE, TASK
+def _install(top: Path, found: Stack | None, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
+    from ops_tasks.scenarios.prevention import PACKAGE, TASK, fitting
     from ops_tasks.systems import precommit
 
     file = top / precommit.FILE
     before = file.read_bytes().decode() if file.is_file() else ""
-    after = precommit.with_hooks(before, HOOKS, [PACKAGE], file)
+    after = precommit.with_hooks(before, fitting(top, found), [PACKAGE], file)
     if after == before:
-        terminal.show(f"{file.name} has every hook already.")
+        terminal.show(f"{file.name} has every hook that can work here.")
         return Document(TASK, "ok", more={"changed": False})
     lines = list(unified_diff(before.splitlines(), after.splitlines(), file.name, file.name, lineterm=""))
     terminal.show(escape("\n".join(lines)), verbatim=True)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     public="ops.restore",
     help={
         "snapshot": "Name of the snapshot (snapshot.list shows them), or the name or id of one of MotherDuck's.",
-        "at": "The newest state at or before 'YYYY-MM-DD HH:MM', in UTC unless --tz or an offset says otherwise.",
+        "at": "The newest state at or before 'YYYY-MM-DD HH:MM:SS', in UTC unless --tz or an offset says otherwise.",
         "tz": "Time zone of --at: Europe/Berlin.",
         "in_place": "Path B: bring it back at once, without laying a copy beside the present and judging that first.",
         "file": "Restore one database from a plain file, mending the state and all that hangs on it.",

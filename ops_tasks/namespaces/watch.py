@@ -149,7 +149,7 @@ def _words(gone: Prune) -> str:
     "units",
     public=UNITS,
     help={
-        "every": "How often: 15m, 6h, daily, or a calendar as systemd writes it (default: the watch's own).",
+        "every": "How often, with --only: 15m, 6h, daily, or a calendar of systemd's (default: the watch's own).",
         "only": "One watch, by its name (default: all of them).",
         "user": "For the account's own systemd or crontab; this is the default.",
         "system": "For the system's own, running as this account.",
@@ -177,7 +177,7 @@ def units(
     They hold no secrets: tokens belong into ~/.config/ops-tasks/env, or for this stack alone into .ops/watch.env, one
     NAME=value a line.
 
-    Example: invoke watch.units --every=1h --write=~/.config/systemd/user
+    Example: invoke watch.units --only=snapshot --every=6h --write=~/.config/systemd/user
     """
     from ops_tasks.scenarios import units as scenario
 

@@ -47,9 +47,9 @@ def wrote_nothing(_run: Run) -> bool:
 class Step:
     """One action. `do` returns a JSON result, `check` raises when that result is not good enough.
 
-    `equivalent` is what a person would type. A step can be repeated from any point at which it was interrupted.
-    `undo` is for effects outside the state set only: those inside it are undone by the snapshot as a whole. `wrote`
-    says of one that has begun whether it has written to the set.
+    `equivalent` is what a person would type: at the stack's root, or at the `prompt` of a database. A step can be
+    repeated from any point at which it was interrupted. `undo` is for effects outside the state set only: those inside
+    it are undone by the snapshot as a whole. `wrote` says of one that has begun whether it has written to the set.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Step:
     do: Callable[[Run], Result]
     check: Callable[[Run, Result], None] | None = None
     equivalent: str = ""
+    prompt: str = "$"
     undo: Callable[[Run], None] | None = None
     wrote: Callable[[Run], bool] = wrote
 

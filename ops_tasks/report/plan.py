@@ -22,7 +22,7 @@ def show_plan(terminal: Terminal, plan: Plan, free_bytes: int, done: Collection[
         state = " [green](done)[/green]" if step.name in done else ""
         terminal.show(f"  {number}. {escape(step.title)}{state}")
         for line in filter(None, step.equivalent.splitlines()):
-            terminal.show(f"     [dim]$ {escape(line)}[/dim]")
+            terminal.show(f"     [dim]{step.prompt} {escape(line)}[/dim]")
     for refusal in plan.refusals:
         terminal.show(f"[red]✗[/red] {escape(refusal.reason)}")
         terminal.show(f"  → {escape(refusal.way_out)}")

@@ -9,6 +9,8 @@ from typing import Any
 from ops_tasks.report.terminal import Grid, Terminal, escape, size
 
 SHOWN = 5
+# To the second: what is pasted behind `--at` has to mean the one that it was listed for.
+SECOND = "%Y-%m-%d %H:%M:%S"
 Rows = Sequence[Mapping[str, Any]]
 
 
@@ -21,7 +23,7 @@ def listing(rows: Rows, now: datetime) -> Grid:
         age = now - taken
         table.add_row(
             escape(row["name"]),
-            f"{taken:%Y-%m-%d %H:%M}",
+            f"{taken:{SECOND}}",
             f"{age.days} d" if age.days else f"{age.seconds // 3600} h {age.seconds % 3600 // 60} min",
             size(row["bytes"]),
             _verified(row),
@@ -38,21 +40,26 @@ def decisions(rows: Rows) -> Grid:
         why = escape(", ".join(row["reasons"])) or "[dim]nothing keeps it[/dim]"
         why = f"[red]damaged[/red]; {why}" if row["damaged"] else why
         taken = datetime.fromisoformat(row["created_at"]).astimezone(UTC)
-        table.add_row(escape(row["name"]), f"{taken:%Y-%m-%d %H:%M}", size(row["bytes"]), word, why)
+        table.add_row(escape(row["name"]), f"{taken:{SECOND}}", size(row["bytes"]), word, why)
     return table
 
 
 def show_memory(terminal: Terminal, told: Mapping[str, Any]) -> None:
     """What MotherDuck remembers by itself (`scenarios.memory`), the newest moments of it with their ends."""
     terminal.show(f"MotherDuck: retention {escape(told['retention'])}; plan: {escape(told['plan'])}")
-    moments = told["moments"]
+    # The catalogs that one run has written are some milliseconds apart: one moment, since `--at` takes whole seconds.
+    moments: dict[str, tuple[list[str], str]] = {}
+    for one in told["moments"]:
+        second = f"{datetime.fromisoformat(one['created_at']):{SECOND}}"
+        names = dict.fromkeys([*moments.get(second, ([], ""))[0], *one["databases"]])
+        ends = f"expires in {one['expires_in']}" if one["expires_in"] else "does not expire yet"
+        moments[second] = (list(names), ends)
     if not moments:
         terminal.show("  it remembers no moment by itself: only the snapshots above are a way back")
         return
     terminal.show(f"  it remembers {len(moments)} moments by itself (ops.restore --at=TIME), the newest:")
-    for one in moments[-SHOWN:]:
-        ends = f"expires in {one['expires_in']}" if one["expires_in"] else "does not expire yet"
-        terminal.show(f"  {datetime.fromisoformat(one['created_at']):%Y-%m-%d %H:%M:%S} UTC, {ends}")
+    for second, (names, ends) in list(moments.items())[-SHOWN:]:
+        terminal.show(f"  {second} UTC, after a change of {escape(', '.join(names))}; {ends}")
 
 
 def _verified(row: Mapping[str, Any]) -> str:

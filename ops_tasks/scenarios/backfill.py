@@ -10,6 +10,7 @@ from ops_tasks.operation.journal import Record
 from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote, wrote_nothing
 from ops_tasks.scenarios import backfill_steps as steps
 from ops_tasks.scenarios import backfill_validation as validation
+from ops_tasks.scenarios import typed
 from ops_tasks.scenarios.backfill_diagnosis import facts, suspicious
 from ops_tasks.scenarios.backfill_facts import Facts, Options, Reload, Survey, to_json
 from ops_tasks.scenarios.observer import Observer
@@ -18,7 +19,7 @@ from ops_tasks.scenarios.window import Flag, Window
 from ops_tasks.stack import Stack
 from ops_tasks.systems import backends, snapshots
 from ops_tasks.systems.crew import Crew
-from ops_tasks.systems.load import argv, window_words
+from ops_tasks.systems.load import window_env
 
 TASK = "ops.backfill"
 
@@ -43,17 +44,7 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
     """Snapshot, load beside the live tables, judge, exchange, restate everything in between, prove, validate."""
     start, end = found.window.start, found.window.end
     hands = crew or Crew(stack.root)
-    loads = [
-        Step(
-            f"load {reload.source}",
-            f"Load {reload.source} for {found.window} beside the live tables",
-            lambda run, reload=reload: steps.load(stack, found, reload, hands, run),
-            equivalent=f"{window_words(stack.source(reload.source).window, start, end, found.today)} "
-            f"{_command(stack, reload)}".strip(),
-            wrote=wrote if reload.in_place else wrote_nothing,
-        )
-        for reload in found.reloads
-    ]
+    loads = [_loading(stack, found, reload, hands) for reload in found.reloads]
     exchanges = [
         Step(
             f"exchange {reload.source}",
@@ -62,7 +53,10 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
         )
         for reload in found.reloads
     ]
-    project = stack.config.sqlmesh
+    environment = stack.config.sqlmesh.environment
+    equivalent = f"sqlmesh plan {environment} --start {start} --end {end} " + " ".join(
+        f"--restate-model '{found.names[name]}'" for name in found.restate
+    )
     judging = [
         Step("gate", "Judge what was loaded", lambda run: steps.gate(stack, found, hands, run), wrote=wrote_nothing)
     ]
@@ -93,8 +87,7 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
                 f"Restate {len(found.restatements)} models",
                 lambda run: steps.restate(stack, found, hands, run),
                 check=validation.audits_passed,
-                equivalent=f"sqlmesh plan {project.environment} --start {start} --end {end} "
-                + " ".join(f"--restate-model '{found.names[name]}'" for name in found.restate),
+                equivalent=typed.in_project(stack, equivalent),
             ),
             *validate(stack, found, hands),
         ),
@@ -122,7 +115,7 @@ def validate(stack: Stack, found: Facts, crew: Crew) -> tuple[Step, ...]:
         f"Verify {len(found.contracts)} contracts",
         lambda run: validation.contracts(stack, found, crew, run),
         check=validation.contracts_passed,
-        equivalent="\n".join(f"soda contract verify --contract {file}" for file in found.contracts),
+        equivalent="invoke verify.contracts",
     )
     return (prove, contracts, seal)
 
@@ -164,9 +157,17 @@ def put_back(stack: Stack, found: Facts, run: Run) -> Result:
     return evidence
 
 
-def _command(stack: Stack, reload: Reload) -> str:
-    load = stack.load(reload.source)
-    return " ".join(argv(load.command)) if load.command else f"(dlt source {load.dlt})"
+def _loading(stack: Stack, found: Facts, reload: Reload, hands: Crew) -> Step:
+    name, window = reload.source, found.window
+    asked = window_env(stack.source(name).window, window.start, window.end, found.today)
+    where = "in place" if reload.in_place else "beside the live tables"
+    return Step(
+        f"load {name}",
+        f"Load {name} for {window} {where}{typed.by_dlt(stack, name, asked)}",
+        lambda run: steps.load(stack, found, reload, hands, run),
+        equivalent=typed.load(stack, name, asked),
+        wrote=wrote if reload.in_place else wrote_nothing,
+    )
 
 
 def _effects(found: Facts) -> list[Effect]:

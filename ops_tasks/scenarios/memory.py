@@ -12,14 +12,19 @@ from ops_tasks.systems.crew import Crew
 
 
 def memory(stack: Stack) -> dict[str, Any]:
-    """Return `retention`, `plan`, `moments` (`created_at`, `expires_at`, `expires_in`) and `lost`: lines on snapshots
-    of ours of which something is gone there."""
+    """Return `retention`, `plan`, `moments` (`created_at`, `databases` that had changed then, `expires_at`,
+    `expires_in`) and `lost`: lines on snapshots of ours of which something is gone there."""
     with Crew(stack.root) as hands:
         there = motherduck_account.account(hands)
     names, now = list(stack.catalogs), datetime.now(UTC)
     moments = [
         {
             "created_at": one.created_at.isoformat(),
+            "databases": [
+                name
+                for name, point in one.points.items()
+                if datetime.fromisoformat(point["created_at"]) == one.created_at
+            ],
             "expires_at": one.expires_at.isoformat() if one.expires_at else None,
             "expires_in": told(one.expires_at - now) if one.expires_at else None,
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -16,7 +16,7 @@ from ops_tasks.systems.backends import Moment
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.snapshots import Snapshot
 
-WRITTEN = "YYYY-MM-DD HH:MM"
+WRITTEN = "YYYY-MM-DD HH:MM:SS"
 # Files of the zone database that name no zone: what they mean is another one on every machine.
 NO_ZONES = {"localtime", "Factory", "posixrules"}
 
@@ -80,7 +80,7 @@ def _placed(moment: datetime, zone: tzinfo, text: str, name: str) -> datetime:
     first, second = (moment.replace(tzinfo=zone, fold=fold) for fold in (0, 1))
     if first.utcoffset() == second.utcoffset():
         return first
-    one, other = (f"{m:%Y-%m-%dT%H:%M%z}" for m in (first, second))
+    one, other = (f"{m:%Y-%m-%dT%H:%M:%S%z}" for m in (first, second))
     back = first.astimezone(UTC).astimezone(zone).replace(tzinfo=None)
     if back != moment:
         raise UsageError(
@@ -145,9 +145,11 @@ def newest(stack: Stack, at: datetime, hands: Crew) -> Past:
     """The newest state at or before an instant, ours or one that the backend remembers; raises `UsageError` for none.
 
     One of ours is taken as long as nothing was written between it and that instant: it has the rest of the set as well.
+    A whole second is meant to its end, as it is told of what was taken within it.
     """
-    own = snapshots.newest(stack, before=at)
-    remembered = [moment for moment in backends.of(stack).list(hands) if moment.created_at <= at]
+    until = at if at.microsecond else at + timedelta(seconds=1, microseconds=-1)
+    own = snapshots.newest(stack, before=until)
+    remembered = [moment for moment in backends.of(stack).list(hands) if moment.created_at <= until]
     if remembered and (own is None or remembered[-1].created_at > own.created_at):
         return _remembered(remembered[-1], "automatic")
     if own is not None:

@@ -25,6 +25,7 @@ Agree = Callable[[Mapping[str, Any]], bool]
 DIFFERENCE = "difference.json"
 ASIDE, PAST, REMEMBERED = "aside", "past", "remembered"
 CHECKS = "sqlmesh_checks"
+SQL = "md>"
 
 
 def steps(stack: Stack, found: Facts, past: Past, hands: Crew, agree: Agree | None) -> list[Step]:
@@ -38,6 +39,7 @@ def steps(stack: Stack, found: Facts, past: Past, hands: Crew, agree: Agree | No
                 partial(_clone, stack, past, hands),
                 wrote=wrote_nothing,
                 equivalent="\n".join(_cloning(stack, found, past)),
+                prompt=SQL,
             ),
             Step(
                 "examine",
@@ -70,6 +72,7 @@ def steps(stack: Stack, found: Facts, past: Past, hands: Crew, agree: Agree | No
             f"Cut over to {past.label}",
             partial(_cut, stack, found, past, hands, agree),
             equivalent="\n".join(_cutting(stack, past)),
+            prompt=SQL,
             wrote=lambda run: backends.of(stack).has_begun(run.folder / ASIDE),
         )
     )

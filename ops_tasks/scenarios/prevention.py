@@ -18,6 +18,7 @@ from typing import Any, cast
 from ops_tasks import __version__, durations
 from ops_tasks.errors import OpsError, UsageError
 from ops_tasks.guard.evidence import standing
+from ops_tasks.scenarios import watching
 from ops_tasks.stack import Stack
 from ops_tasks.systems import git, precommit
 from ops_tasks.systems.load import python_path
@@ -43,11 +44,14 @@ HOOKS = (
     Hook("ops-restate-guard", "no restatement outside of the guard", "ops-restate-guard", {"types": ["text"]}),
 )
 WORKS, BROKEN, MISSING = "works", "does not work", "not installed"
-INSTALLED = "installed"
-FINE = (WORKS, INSTALLED)
+INSTALLED, ABSENT = "installed", "does not apply"
+FINE = (WORKS, INSTALLED, ABSENT)
+NO_CONTRACTS, NO_DAGSTER = "the stack has no contracts", "the stack has no Dagster"
 INSTALL = "invoke ops.prevention --install"
 ADD = "pre-commit install"
 BLOWN, BACKFILL, PITR, PAUSED = "blown DuckDB file", "partial backfill", "point in time", "paused schedule"
+USUAL = ("contracts", "soda/contracts")
+IN_CI = ("the same, by a commit without hooks", "CI: ops-schema-gate")
 CONTRACT = "dataset: shop/main/orders\ncolumns:\n  - name: id\n    data_type: integer\n"
 SECONDS = 300
 DISK_SECONDS, HEARTBEAT_SECONDS = 3 * 3600.0, 300.0
@@ -68,7 +72,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class Row:
-    """One cause and what stops it: `status` in one or two words, `told` the evidence, `way_out` what mends it."""
+    """One cause and what stops it: `status` in a few words, `told` the evidence, `way_out` what mends it."""
 
     scenario: str
     cause: str
@@ -82,12 +86,15 @@ def rows(top: Path, stack: Stack | None, why_none: str = "") -> Iterator[Row]:
     """Every row of the appendix for the repository at `top`, the slow ones too; reads only."""
     hooks = precommit.configured(top)
     places = contract_folders(top, stack, hooks)
+    contracts = has_contracts(top, stack, places)
     yield _hook(top, hooks, BLOWN, "a database or a huge file is committed", HOOKS[0], _large)
     yield _watching(stack, why_none, BLOWN, "the disk fills up", "disk", DISK_SECONDS)
-    yield _hook(top, hooks, BACKFILL, "a contract change drops rows silently", HOOKS[1], _breaking(places))
-    yield _in_ci(top)
+    yield _hook(
+        top, hooks, BACKFILL, "a contract change drops rows silently", HOOKS[1], _breaking(places), applies=contracts
+    )
+    yield _in_ci(top) if contracts else Row(BACKFILL, *IN_CI, ABSENT, NO_CONTRACTS)
     yield _hook(top, hooks, BACKFILL, "a script restates without a snapshot", HOOKS[3], _restating)
-    yield _hook(top, hooks, BACKFILL, "a mart has no row_count or freshness check", HOOKS[2], None)
+    yield _hook(top, hooks, BACKFILL, "a mart has no row_count or freshness check", HOOKS[2], None, applies=contracts)
     yield _complete(stack, why_none)
     yield _guarded(stack, why_none)
     yield _snapshot(stack, why_none)
@@ -100,6 +107,8 @@ def _watching(stack: Stack | None, why_none: str, scenario: str, cause: str, nam
     check = f"invoke watch.{name}"
     if stack is None:
         return Row(scenario, cause, check, MISSING, why_none, "")
+    if name not in [watch.name for watch in watching.of(stack)]:
+        return Row(scenario, cause, check, ABSENT, NO_DAGSTER)
     units = f"invoke watch.units --only={name} --write=~/.config/systemd/user"
     try:
         age = time.time() - (stack.home / "watch" / f"{name}.json").stat().st_mtime
@@ -117,8 +126,14 @@ def _hook(
     cause: str,
     hook: Hook,
     probe: Probe | None,
+    *,
+    applies: bool = True,
 ) -> Row:
     check = f"pre-commit: {hook.id}"
+    if not applies:
+        way_out = f"remove it from {precommit.FILE}, or describe contracts: ops.contracts in invoke.yaml"
+        blocks = Row(scenario, cause, check, BROKEN, f"{NO_CONTRACTS}: it ends every commit with an error", way_out)
+        return blocks if hook.id in hooks else Row(scenario, cause, check, ABSENT, NO_CONTRACTS)
     if hook.id not in hooks:
         return Row(scenario, cause, check, MISSING, f"{precommit.FILE} does not have it", INSTALL)
     if not precommit.is_installed(top):
@@ -197,6 +212,19 @@ def _breaking(folders: Sequence[str]) -> Probe:
     return Probe({file: CONTRACT.encode() for file in files}, {file: changed.encode() for file in files})
 
 
+def has_contracts(top: Path, stack: Stack | None, places: Sequence[str]) -> bool:
+    """Whether there is anything that the gates over contracts could judge: described, or in a folder they look into."""
+    if stack is not None and stack.config.contracts is not None:
+        return True
+    return any(next((top / one).rglob("*.y*ml"), None) is not None for one in places)
+
+
+def fitting(top: Path, stack: Stack | None) -> list[Hook]:
+    """The hooks that can work in the repository at `top`."""
+    places = contract_folders(top, stack, precommit.configured(top))
+    return precommit.fitting(HOOKS, contracts=has_contracts(top, stack, places))
+
+
 def contract_folders(top: Path, stack: Stack | None, hooks: Mapping[str, Mapping[str, object]]) -> list[str]:
     """Where the gate looks for contracts, relative to the top: as its hook says, the stack's folder, the usual one."""
     gate = hooks.get(HOOKS[1].id, {})
@@ -207,11 +235,11 @@ def contract_folders(top: Path, stack: Stack | None, hooks: Mapping[str, Mapping
     if not named and stack is not None and stack.config.contracts is not None:
         folder = (stack.root / stack.config.contracts.path).resolve()
         named += [folder.relative_to(top.resolve()).as_posix()] if folder.is_relative_to(top.resolve()) else []
-    return list(dict.fromkeys([*named, "contracts"]))
+    return list(dict.fromkeys([*named, *USUAL]))
 
 
 def _in_ci(top: Path) -> Row:
-    cause, check = "the same, by a commit without hooks", "CI: ops-schema-gate"
+    cause, check = IN_CI
     folder = top / ".github" / "workflows"
     files = sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]) if folder.is_dir() else []
     calls = [file for file in files if _calls_gate(file.read_text(encoding="utf-8", errors="replace"))]
@@ -233,10 +261,10 @@ def _calls_gate(text: str) -> bool:
 def _complete(stack: Stack | None, why_none: str) -> Row:
     """Run the contract lint on this stack as it is."""
     cause, check = "a restore brings the wrong shape", "contracts on every mart: schema.lint"
-    if stack is None or stack.config.contracts is None:
-        return Row(
-            PITR, cause, check, MISSING, why_none or "the stack has no contracts", "ops.contracts in invoke.yaml"
-        )
+    if stack is None:
+        return Row(PITR, cause, check, MISSING, why_none, "ops.contracts in invoke.yaml")
+    if stack.config.contracts is None:
+        return Row(PITR, cause, check, ABSENT, NO_CONTRACTS)
     folder = stack.root / stack.config.contracts.path
     command = [
         sys.executable,
@@ -263,7 +291,12 @@ def _guarded(stack: Stack | None, why_none: str) -> Row:
     for file, function in places:
         if _calls_guard(file, function):
             return Row(PITR, cause, check, WORKS, f"guard.{function} in {file.relative_to(stack.root)}")
-    way = "guard.install(config) as the last line of config.py, see docs/hooks/restate-guard.md"
+    call = (
+        "guard.install(config) as the last line of config.py"
+        if config.is_file()
+        else "guard.patch(__file__) in a file of macros"
+    )
+    way = f"{call}, see docs/hooks/restate-guard.md"
     return Row(PITR, cause, check, MISSING, "a plain sqlmesh plan --restate-model is not stopped", way)
 
 
@@ -294,8 +327,10 @@ def _snapshot(stack: Stack | None, why_none: str) -> Row:
 def _freshness(stack: Stack | None, why_none: str) -> Row:
     """Whether a sensor of ours is on and has been evaluated just now: a declaration alone watches nothing."""
     cause, check = "data gets old unnoticed", SENSOR
-    if stack is None or stack.config.dagster is None:
-        return Row(PAUSED, cause, check, MISSING, why_none or "the stack has no Dagster", "ops.dagster in invoke.yaml")
+    if stack is None:
+        return Row(PAUSED, cause, check, MISSING, why_none, "ops.dagster in invoke.yaml")
+    if stack.config.dagster is None:
+        return Row(PAUSED, cause, check, ABSENT, NO_DAGSTER)
     try:
         found = _sensors(stack)
     except UsageError as error:

@@ -130,7 +130,7 @@ def _bases(
     wanted = [path for path in gone if path in had]
     if newest is None or not wanted:
         return (), ahead, notes
-    notes.append(f"{', '.join(wanted)}: from {newest.name} ({newest.created_at:%Y-%m-%d %H:%M}), then loaded again")
+    notes.append(f"{', '.join(wanted)}: from {newest.name} ({newest.created_at:%Y-%m-%d %H:%M:%S}), then loaded again")
     states = {folder for path, folder in folders.items() if path in wanted} & set(newest.manifest["folders"])
     return (Bring(newest.name, tuple(sorted({*wanted, *states}))),), ahead, notes
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from ops_tasks.errors import StepFailed
 from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote_nothing
-from ops_tasks.scenarios import past
+from ops_tasks.scenarios import past, typed
 from ops_tasks.scenarios import recovery_steps as steps
 from ops_tasks.scenarios.moments import shown
 from ops_tasks.scenarios.orphans import none_left
@@ -16,7 +16,6 @@ from ops_tasks.scenarios.recovery_facts import Facts, to_json
 from ops_tasks.scenarios.verify import Say, Verdict, audits, contracts, drift
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
-from ops_tasks.systems.load import argv
 
 
 def recover(stack: Stack, found: Facts, crew: Crew | None = None, agree: Agree | None = None) -> Plan:
@@ -45,7 +44,7 @@ def validate(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
     """State against warehouse, audits, contracts; what is late is told, not held against a recovery."""
     checks: list[tuple[str, str, Callable[[Stack, Say, Crew], Verdict], str]] = [
         ("drift", "Compare state and warehouse", _drift, "invoke verify.drift"),
-        ("audits", "Audit every model", _audits, "sqlmesh audit"),
+        ("audits", "Audit every model", _audits, "invoke verify.audit"),
     ]
     if stack.config.contracts is not None:
         checks.append(("contracts", "Verify every contract", _contracts, "invoke verify.contracts"))
@@ -76,7 +75,7 @@ def _taking(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
     ]
     if taken := [*found.gone, *found.wals]:
         title = f"Take {', '.join(taken)} out of the way"
-        equivalent = "\n".join(f"mv {path} {path}.broken" for path in taken)
+        equivalent = typed.moved(stack, taken)
         made.append(Step("quarantine", title, partial(steps.quarantine, stack, found, hands), equivalent=equivalent))
     return made
 
@@ -90,7 +89,7 @@ def _bringing(stack: Stack, found: Facts, hands: Crew, agree: Agree | None) -> l
         made.append(Step(name, title, do, wrote=partial(steps.has_brought, stack, name)))
     if found.place is not None:
         title = f"Put {found.place.source} in the place of {found.place.target}"
-        equivalent = f"cp {found.place.source} {found.place.target}"
+        equivalent = typed.copied(stack, found.place.source, found.place.target)
         made.append(Step("place", title, partial(steps.place, stack, found, found.place, hands), equivalent=equivalent))
     if found.manifest_rows:
         made.append(
@@ -100,17 +99,17 @@ def _bringing(stack: Stack, found: Facts, hands: Crew, agree: Agree | None) -> l
         title = f"Keep the history of {', '.join(one.name for one in found.keeps)}"
         made.append(Step("history", title, partial(steps.keep, stack, found, hands)))
     for name in found.refills:
-        load = stack.load(name)
-        equivalent = " ".join(argv(load.command)) if load.command else f"(dlt source {load.dlt})"
+        title = f"Load {name}{typed.by_dlt(stack, name)}"
         do = partial(_refill, stack, name)
-        made.append(Step(f"load {name}", f"Load {name}", do, check=none_left, equivalent=equivalent))
+        made.append(Step(f"load {name}", title, do, check=none_left, equivalent=typed.load(stack, name)))
     if any(not name.startswith('"') for name in found.before or {}):
         made.append(Step("gate", "Compare the raw tables with before", partial(steps.gate, stack, found, hands)))
     environment = stack.config.sqlmesh.environment
     if found.fresh_state:
         title = f"Deploy {environment} into a new state"
         equivalent = f"sqlmesh plan {environment} --empty-backfill"
-        made.append(Step("begin", title, partial(steps.begin, stack, hands), equivalent=equivalent))
+        begin = partial(steps.begin, stack, hands)
+        made.append(Step("begin", title, begin, equivalent=typed.in_project(stack, equivalent)))
     if found.compute:
         title = "Compute what is missing or stale, show every view"
         made.append(Step("mend", title, partial(steps.mend, stack, found, hands)))

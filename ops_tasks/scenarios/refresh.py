@@ -9,6 +9,7 @@ from typing import Any, cast
 from ops_tasks.errors import StepFailed
 from ops_tasks.guard.evidence import permit
 from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote_nothing
+from ops_tasks.scenarios import typed
 from ops_tasks.scenarios.orphans import load_whole, none_left
 from ops_tasks.scenarios.routine import no_findings, put_back, take, well
 from ops_tasks.scenarios.verify import Say, audits, contracts, fixed_now, project, sqlmesh
@@ -33,7 +34,6 @@ def refresh(stack: Stack, arguments: Mapping[str, Any]) -> Plan:
         f"Apply what is due, compute the last {days} days again",
         lambda run: _compute(stack, days, run),
         check=_something_computed,
-        equivalent=f"sqlmesh plan {stack.config.sqlmesh.environment} --auto-apply",
     )
     effects = [Effect(name, "loaded") for name in stack.config.sources]
     effects.append(Effect("marts", f"what is due, and the last {days} days again; histories are kept"))
@@ -44,11 +44,12 @@ def promote(stack: Stack, arguments: Mapping[str, Any]) -> Plan:
     """Apply the plan that was shown. `arguments`: operation, snapshot, expected (its fingerprint)."""
     expected = cast("dict[str, Any]", arguments["expected"])
     environment = stack.config.sqlmesh.environment
+    equivalent = f"sqlmesh plan {environment} --auto-apply"
     apply = Step(
         "apply",
         f"Apply the plan of {environment}",
         lambda run: _apply(stack, expected, run),
-        equivalent=f"sqlmesh plan {environment} --auto-apply",
+        equivalent=typed.in_project(stack, equivalent),
     )
     effects = [Effect(str(name), "added") for name in expected["added"]]
     effects += [Effect(str(name), "changed") for name in expected["modified"]]

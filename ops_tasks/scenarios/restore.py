@@ -193,7 +193,7 @@ def _since(stack: Stack, taken: Snapshot, hands: Crew) -> list[str]:
         return []
     most = sorted(more, key=lambda name: -more[name])[:3]
     shown = ", ".join(f"{more[name]:,} of {name}" for name in most)
-    return [f"rows that the snapshot of {taken.created_at:%Y-%m-%d %H:%M} UTC does not have: {shown}"]
+    return [f"rows that the snapshot of {taken.created_at:%Y-%m-%d %H:%M:%S} UTC does not have: {shown}"]
 
 
 def _ages(stack: Stack, taken: Snapshot) -> list[Refusal]:

@@ -10,7 +10,7 @@ from functools import partial
 from ops_tasks.errors import Refused
 from ops_tasks.operation.plan import Effect, Plan, Run, Step, wrote_nothing
 from ops_tasks.scenarios import resume_steps as steps
-from ops_tasks.scenarios import schedules
+from ops_tasks.scenarios import schedules, typed
 from ops_tasks.scenarios.missed import Work
 from ops_tasks.scenarios.resume_facts import ALIVE, UNIT, Facts, to_json
 from ops_tasks.scenarios.routine import no_findings, put_back, take, well
@@ -108,7 +108,7 @@ def _living(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
             f"hung {pid}",
             f"End process {pid}, a daemon that hangs",
             partial(steps.end, stack, pid),
-            equivalent=f"kill {pid}",
+            equivalent=f"kill -9 {pid}",
         )
         for pid in found.hung
     ]
@@ -116,23 +116,24 @@ def _living(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
     made += [_switched(stack, name, hands, on=False) for name in found.off]
     if found.daemon == ALIVE:
         return made
-    words = daemon.unit_command("restart", section.unit) if section.unit else daemon.command(section.module, stack.root)
+    words = daemon.unit_command("restart", section.unit) if section.unit else ["invoke", "dagster.start"]
     start = Step(
         "daemon",
         "Tell systemd to start the daemon" if section.unit else "Start the daemon, under a keeper",
         partial(steps.start, stack, hands),
-        equivalent=shlex.join(words if section.unit else ["dagster-daemon", "run", *words[4:]]),
+        equivalent=shlex.join(words),
         undo=partial(steps.stop, stack, hands),
     )
     return [*made, start]
 
 
 def _switched(stack: Stack, name: str, hands: Crew, *, on: bool) -> Step:
+    equivalent = shlex.join(["dagster", "schedule", "start" if on else "stop", name])
     return Step(
         f"on {name}" if on else f"off {name}",
         f"Turn {name} on" if on else f"Turn {name} off, before a daemon fires it",
         partial(steps.switch, stack, name, hands, on=on),
-        equivalent=shlex.join(["dagster", "schedule", "start" if on else "stop", name]),
+        equivalent=typed.of_dagster(stack, equivalent),
         undo=partial(steps.switch_back, stack, name, hands, on=not on),
     )
 
@@ -151,7 +152,7 @@ def _filling(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
             f"fill {work.name}",
             f"Run {work.job} for {_told(work)}",
             partial(steps.fill, stack, found, work, hands),
-            equivalent=_launch(work),
+            equivalent=typed.of_dagster(stack, _launch(work)),
         )
         for work in found.works
     ]

@@ -30,11 +30,6 @@ def window_env(window: WindowSection, start: date, end: date, today: date) -> di
     return {}
 
 
-def window_words(window: WindowSection, start: date, end: date, today: date) -> str:
-    """The same as shell assignments, for people."""
-    return " ".join(f"{name}={value}" for name, value in window_env(window, start, end, today).items())
-
-
 def argv(command: tuple[str, ...]) -> list[str]:
     """A load command with `python` as the running interpreter."""
     return [sys.executable if word == "python" else word for word in command]

@@ -13,6 +13,7 @@ from ops_tasks.errors import UsageError
 from ops_tasks.systems.lines import document_end, inserted, lines_of
 
 FILE = ".pre-commit-config.yaml"
+OF_CONTRACTS = ("ops-schema-gate", "ops-contract-lint")
 FIRST_ITEM = re.compile(r"^( *)(- +)repo:", re.M)
 EMPTY = re.compile(r"""(\ufeff?(["']?)repos\2\s*:)(?:[ \t]*(?:\[[ \t]*\]|null|~))?(?=\s)""")
 
@@ -45,6 +46,11 @@ def configured(top: Path) -> dict[str, dict[str, Any]]:
         for hook in _hooks(repo):
             found[str(hook.get("id"))] = dict(hook)
     return found
+
+
+def fitting(hooks: Sequence[Hook], *, contracts: bool) -> list[Hook]:
+    """Those of `hooks` that can work: without contracts their gates end with an error, and nobody could commit."""
+    return [hook for hook in hooks if contracts or hook.id not in OF_CONTRACTS]
 
 
 def is_installed(top: Path, stage: str = "pre-commit") -> bool:

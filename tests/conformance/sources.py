@@ -24,11 +24,10 @@ def verbs(program: str) -> frozenset[str]:
 
 
 def equivalents() -> Iterator[Command]:
-    """What a step of a plan says that a person would type; a parenthesis is a remark."""
+    """What a step of a plan says that a person would type."""
     for text in _of("equivalent"):
         for line in filter(None, map(str.strip, text.text.splitlines())):
-            if not line.startswith("("):
-                yield from shell(text.where, line)
+            yield from shell(text.where, line)
 
 
 def messages() -> Iterator[Command]:

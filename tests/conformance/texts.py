@@ -28,8 +28,6 @@ KNOWN = {
     "watch.task": ("watch.disk",),
     "watch.name": ("disk",),
     "prevented.name": ("disk",),
-    "window_words(stack.source(reload.source).window, start, end, found.today)": ("FROM=2026-04-18 TO=2026-04-20",),
-    "_command(stack, reload)": ("python -m databox.load ebird",),
     "''.join(flags)": (" --keep-last=2",),
     "' '.join(words)": ("systemctl --user start word",),
     "name.replace('_', '-')": ("allow-shrink",),

@@ -102,7 +102,7 @@ def test_what_changes_from_run_to_run_has_stable_words(text: str, wanted: str) -
 @pytest.mark.parametrize(
     ("text", "wanted"),
     [
-        ("kill 4711, hung 4711, process 4711", "kill PID, hung PID, process PID"),
+        ("kill -9 4711, hung 4711, process 4711", "kill -9 PID, hung PID, process PID"),
         ("at 2026-04-18", "at DAY"),
         ("3 fires missed", "N fires missed"),
         ("pre_resume_20260418_0192e8", "pre_resume_YYYYMMDD_ID"),
@@ -165,13 +165,11 @@ def test_steps_are_numbered_each_once_with_what_a_person_would_type() -> None:
 @pytest.mark.parametrize(
     ("equivalent", "wanted"),
     [
-        ("(dlt source a.b:source)", "The dlt source `a.b:source`."),
-        ("S=1 E=2 (dlt source a.b:source)", "The dlt source `a.b:source`, with `S=1 E=2` in its environment."),
         ('CREATE DATABASE "a" FROM "b"', '```sql\nCREATE DATABASE "a" FROM "b";\n```'),
         ("mv a b", "```sh\nmv a b\n```"),
     ],
 )
-def test_only_what_can_be_typed_is_shown_as_a_command(equivalent: str, wanted: str) -> None:
+def test_a_command_is_shown_as_the_shell_or_the_database_takes_it(equivalent: str, wanted: str) -> None:
     assert runbook.typed(equivalent) == wanted
 
 

@@ -383,3 +383,16 @@ def test_a_library_that_is_not_there_is_no_pass(
     assert (code, out) == (2, "")
     assert "ops-tasks[contracts]" in err
     assert len(err.splitlines()) == 1
+
+
+def test_a_stack_that_names_no_contracts_leaves_the_usual_folder(
+    repo: Repository, capsys: pytest.CaptureFixture[str]
+) -> None:
+    repo.write("project/config.yaml", "")
+    repo.write("invoke.yaml", "ops:\n  databases: {shop: shop.duckdb}\n  sqlmesh: {project: project}\n")
+    repo.write("contracts/t.yml", BROKEN)
+    assert main(["--base", "HEAD"]) == 1
+    (repo.top / "contracts").rename(repo.top / "elsewhere")
+    capsys.readouterr()
+    assert main(["--base", "HEAD"]) == 2
+    assert "names no contracts" in capsys.readouterr().err

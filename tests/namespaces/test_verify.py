@@ -235,6 +235,10 @@ def test_a_project_without_audits_tests_and_contracts_is_not_healthy(tmp_path: P
     contracts = finish([sys.executable, "-m", "invoke", "verify.contracts", f"--stack={made}", "--json"])
     assert contracts.code == 2
     assert reasons(contracts.document) == "no contracts are configured"
+    whole = finish([sys.executable, "-m", "invoke", "ci", f"--stack={made}", "--json"])
+    assert whole.code == 0, whole.err
+    assert whole.err.count("does not apply") == 3
+    assert {name for name, told in whole.document.items() if "absent" in str(told)} == {"tests", "audit", "contracts"}
 
 
 def _bare_project(folder: Path) -> Path:

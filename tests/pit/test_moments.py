@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from ops_tasks.errors import UsageError
+from ops_tasks.report.snapshots import listing, show_memory
+from ops_tasks.report.terminal import Terminal
+from ops_tasks.scenarios import moments
 from ops_tasks.scenarios.moments import instant
+from ops_tasks.systems import backends, snapshots
+from ops_tasks.systems.backends import Moment
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
@@ -55,3 +62,63 @@ def test_what_cannot_be_meant(text: str, zone: str, reason: str, way_out: str) -
     assert reason in raised.value.reason
     assert way_out in raised.value.way_out
     assert "\n" not in raised.value.reason
+
+
+TAKEN = datetime(2026, 4, 20, 9, 58, 18, 123_000, tzinfo=UTC)
+ROW: dict[str, Any] = {"bytes": 1, "verified_at": None, "problems": [], "why": "", "forensic": False, "kept": None}
+
+
+@pytest.fixture
+def two(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot of ours, and one that is taken half a second after it."""
+    known = {"verified_at": TAKEN, "forensic": False, "backend": "local"}
+    late = TAKEN + timedelta(milliseconds=500)
+    made = [SimpleNamespace(name=name, created_at=at, **known) for name, at in (("first", TAKEN), ("second", late))]
+
+    def every(_stack: object) -> list[SimpleNamespace]:
+        return made
+
+    def of(_stack: object) -> SimpleNamespace:
+        return SimpleNamespace(list=nothing)
+
+    def nothing(_hands: object) -> list[Moment]:
+        return []
+
+    monkeypatch.setattr(snapshots, "every", every)
+    monkeypatch.setattr(backends, "of", of)
+
+
+def found(text: str) -> str | None:
+    stack = cast("Any", SimpleNamespace(backend="local"))
+    return moments.newest(stack, instant(text, "", NOW), cast("Any", None)).snapshot
+
+
+@pytest.mark.usefixtures("two")
+def test_a_time_that_is_listed_finds_what_it_was_listed_for() -> None:
+    table = listing([ROW | {"name": "second", "created_at": (TAKEN + timedelta(milliseconds=500)).isoformat()}], NOW)
+    ((_, told, *_),) = table.rows
+    assert told == "2026-04-20 09:58:18"
+    assert found(told) == "second"
+    assert found(TAKEN.isoformat()) == "first"
+    with pytest.raises(UsageError, match="nothing is left of"):
+        found("2026-04-20 09:58:17")
+    with pytest.raises(UsageError, match="nothing is left of"):
+        found("2026-04-20 09:58:18.1")
+
+
+def test_moments_of_one_second_are_one_and_say_what_they_are_of(capsys: pytest.CaptureFixture[str]) -> None:
+    each = [("a", 0, "2 h"), ("b", 5, None), ("a", 2000, None)]
+    told = [
+        {
+            "created_at": (TAKEN + timedelta(milliseconds=late)).isoformat(),
+            "databases": [name],
+            "expires_in": expires,
+        }
+        for name, late, expires in each
+    ]
+    show_memory(Terminal(json=False), {"retention": "7 days", "plan": "Business", "moments": told})
+    assert capsys.readouterr().out.splitlines()[1:] == [
+        "  it remembers 2 moments by itself (ops.restore --at=TIME), the newest:",
+        "  2026-04-20 09:58:18 UTC, after a change of a, b; does not expire yet",
+        "  2026-04-20 09:58:20 UTC, after a change of a; does not expire yet",
+    ]

@@ -94,7 +94,7 @@ def test_the_edge_of_the_retention(remote_sandbox: Sandbox, *, inside: bool) -> 
     ended = max(one.superseded for one in there.snapshots("databox") if one.superseded)
     margin = timedelta(minutes=-2) if inside else timedelta(minutes=2)
     there.set_now(datetime.fromisoformat(ended) + timedelta(days=7) + margin)
-    asked = remote_sandbox.invoke("ops.restore", f"--at={moment:%Y-%m-%d %H:%M:%S}", "--plan")
+    asked = remote_sandbox.invoke("ops.restore", f"--at={moment:%Y-%m-%d %H:%M:%S.%f}", "--plan")
     if inside:
         assert asked.code == 0, asked.err
         assert "MotherDuck forgets it: expires in" in asked.err

@@ -16,7 +16,7 @@ from ops_tasks.errors import StepFailed, UsageError
 from ops_tasks.sections import WindowSection
 from ops_tasks.stack import Stack
 from ops_tasks.systems import load_worker
-from ops_tasks.systems.load import argv, python_path, window_env, window_words
+from ops_tasks.systems.load import argv, python_path, window_env
 
 START, END, TODAY = date(2026, 2, 27), date(2026, 2, 28), date(2026, 3, 2)
 
@@ -44,10 +44,6 @@ def test_window_env(window: dict[str, object], expected: dict[str, str]) -> None
 
 def test_today_is_one_day_back() -> None:
     assert window_env(WindowSection(days_back="N"), TODAY, TODAY, TODAY) == {"N": "1"}
-
-
-def test_words_are_what_a_shell_understands() -> None:
-    assert window_words(WindowSection(start="A", end="B"), START, END, TODAY) == "A=2026-02-27 B=2026-02-28"
 
 
 def test_python_is_the_one_that_runs() -> None:

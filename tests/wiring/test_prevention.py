@@ -149,7 +149,7 @@ def test_install_shows_asks_and_writes_once(repository: Repository) -> None:
 
 
 def rows(ran: Ran) -> dict[str, dict[str, str]]:
-    return {row["check"]: row for row in json.loads(ran.out)["rows"]}
+    return {row["check"].partition(" --stack=")[0]: row for row in json.loads(ran.out)["rows"]}
 
 
 def test_installed_hooks_are_tried_not_believed(repository: Repository) -> None:
@@ -179,7 +179,7 @@ def test_the_other_rows_tell_what_is_there(repository: Repository) -> None:
     assert found["CI: ops-schema-gate"]["status"] == "not installed"
     assert found["guard on the SQLMesh gateway"]["status"] == "not installed"
     assert found["a recent verified snapshot"]["told"].startswith("there is no snapshot")
-    assert {row["status"] for row in found.values()} <= {"works", "not installed", "gap"}
+    assert {row["status"] for row in found.values()} <= {"works", "not installed", "does not apply"}
 
     (repository.top / "project" / "config.py").write_text("from ops_tasks import guard\nguard.install(config)\n")
     workflows = repository.top / ".github" / "workflows"
@@ -194,6 +194,35 @@ def test_the_other_rows_tell_what_is_there(repository: Repository) -> None:
         gate.replace("v5\n", "v5\n    with: {fetch-depth: 0}\n").replace("{fetch-depth: 0}", "\n      fetch-depth: 0")
     )
     assert rows(prevention(repository.top))["CI: ops-schema-gate"]["status"] == "works"
+
+
+def test_what_does_not_apply_says_so_and_is_no_gap(repository: Repository) -> None:
+    stack(repository.top)
+    (repository.top / "contracts" / "orders.yml").unlink()
+    (repository.top / ".git" / "hooks" / "pre-commit").unlink()  # nothing is tried that would have to be installed
+    file = repository.top / FILE
+    file.unlink()
+    assert prevention(repository.top, "--install", "--yes").code == 0
+    assert list(configured(repository.top)) == ["ops-large-files", "ops-restate-guard"]
+
+    ran = prevention(repository.top)
+    absent = {
+        "pre-commit: ops-schema-gate": "the stack has no contracts",
+        "CI: ops-schema-gate": "the stack has no contracts",
+        "pre-commit: ops-contract-lint": "the stack has no contracts",
+        "contracts on every mart: schema.lint": "the stack has no contracts",
+        "freshness_violation_sensor": "the stack has no Dagster",
+        "invoke watch.heartbeat": "the stack has no Dagster",
+    }
+    found = rows(ran)
+    assert {check: row["told"] for check, row in found.items() if row["status"] == "does not apply"} == absent
+    assert [found[check]["way_out"] for check in absent] == [""] * len(absent)
+    assert not [one for one in ran.document["findings"] if one["reason"].endswith(tuple(absent.values()))]
+
+    file.write_text(with_hooks(file.read_text(), HOOKS, [PACKAGE], file))
+    blocking = rows(prevention(repository.top))["pre-commit: ops-schema-gate"]
+    assert blocking["status"] == "does not work"
+    assert "ends every commit" in blocking["told"]
 
 
 def test_outside_of_git_it_says_so(tmp_path: Path) -> None:
