@@ -39,13 +39,14 @@ PARAMETER = re.compile(
     re.IGNORECASE,
 )
 LOGIN = re.compile(
-    rf"""(\b[a-z][a-z0-9+.-]*://[^\s/:@'"\\?#]*:)(?!{_ELSEWHERE})(?:[^\s/'"\\?#]|\\u[0-9a-f]{{4}})+(?=@)""",
+    rf"""(\b[a-z][a-z0-9+.-]{{0,30}}://[^\s/:@'"\\?#]*:)(?!{_ELSEWHERE})(?:[^\s/'"\\?#]|\\u[0-9a-f]{{4}})+(?=@)""",
     re.IGNORECASE,
 )
 # Without `://` it is one where the password has a digit or a sign in it, or a port or a database follows.
 BARE_LOGIN = re.compile(
-    r"""((?<![\w/@.:+-])(?!mailto:)[\w.+-]+:)(?=[^\s@'"\\]*[0-9!#$%^&*][^\s@'"\\]*@|[^\s@'"\\]+@[\w.-]+[:/]\w)"""
-    r"""[^\s/:@'"\\]{4,}(?=@(?!sha\d+:)[a-z0-9])""",
+    r"""((?<![\w/@.:+-])(?!mailto:)[\w.+-]+:)"""
+    r"""(?=[^\s@'"\\0-9!#$%^&*]{0,64}[0-9!#$%^&*][^\s@'"\\]{0,64}@|[^\s@'"\\]{1,64}@[\w.-]{1,64}[:/]\w)"""
+    r"""[^\s/:@'"\\]{4,64}(?=@(?!sha\d+:)[a-z0-9])""",
     re.IGNORECASE,
 )
 # One without its end is hidden up to the next quote. A log comes line by line: then it is the lines of 64 characters.
