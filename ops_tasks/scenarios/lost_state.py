@@ -34,8 +34,8 @@ def _way_out(stack: Stack) -> str:
     kept = [one for one in snapshots.every(stack) if one.verified_at and not one.forensic and _has_state(one)]
     kept = [one for one in kept if one.backend == stack.backend]
     if kept:
-        part = " --only=state" if stack.state_file is not None else ""
-        return f"invoke ops.restore{part} --snapshot={kept[-1].name} --plan"
+        whole = f"invoke ops.restore --snapshot={kept[-1].name} --plan"
+        return f"{whole} --only=state" if stack.state_file is not None else whole
     return "no snapshot has it: invoke full-refresh begins it anew from the project's files and the raw data"
 
 

@@ -59,7 +59,7 @@ def test_a_state_that_is_there_is_no_symptom(tmp_path: Path, hands: Crew) -> Non
     ("state", "manifest", "way_out"),
     [
         ("", {"rows": {"house.sqlmesh._environments": 1}}, "invoke ops.restore --snapshot=good --plan"),
-        ("s.duckdb", {"sqlmesh": {"plan_id": "x"}}, "invoke ops.restore --only=state --snapshot=good --plan"),
+        ("s.duckdb", {"sqlmesh": {"plan_id": "x"}}, "invoke ops.restore --snapshot=good --plan --only=state"),
         ("s.duckdb", {"sqlmesh": {}}, "no snapshot has it: invoke full-refresh begins it anew"),
     ],
 )
