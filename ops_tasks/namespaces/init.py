@@ -39,7 +39,8 @@ def init(_context: Context, dir: str = "", plan: bool = False, yes: bool = False
     from ops_tasks.discovery.described import file_of, root_of
     from ops_tasks.discovery.edits import edits
     from ops_tasks.discovery.look import around
-    from ops_tasks.scenarios.prevention import HOOKS, PACKAGE
+    from ops_tasks.scenarios.prevention import HOOKS
+    from ops_tasks.systems.requirement import requirement
 
     folder = Path(dir or ".").expanduser().resolve()
     if not folder.is_dir():
@@ -47,7 +48,7 @@ def init(_context: Context, dir: str = "", plan: bool = False, yes: bool = False
     file = file_of(folder)
     found = around(root_of(file), lambda text: terminal.step("progress", text, None))
     _explain(terminal, found)
-    made, notes = edits(file, found, HOOKS, PACKAGE, as_invoke)
+    made, notes = edits(file, found, HOOKS, requirement(), as_invoke)
     for note in (*found.notes, *notes):
         terminal.show(f"[yellow]![/yellow] {escape(note)}")
     changing = [edit for edit in made if edit.changes]

@@ -89,12 +89,13 @@ def _show(terminal: Terminal, rows: list[Row]) -> None:
 
 
 def _install(top: Path, found: Stack | None, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
-    from ops_tasks.scenarios.prevention import PACKAGE, TASK, fitting
+    from ops_tasks.scenarios.prevention import TASK, fitting
     from ops_tasks.systems import precommit
+    from ops_tasks.systems.requirement import requirement
 
     file = top / precommit.FILE
     before = file.read_bytes().decode() if file.is_file() else ""
-    after = precommit.with_hooks(before, fitting(top, found), [PACKAGE], file)
+    after = precommit.with_hooks(before, fitting(top, found), [requirement()], file)
     if after == before:
         terminal.show(f"{file.name} has every hook that can work here.")
         return Document(TASK, "ok", more={"changed": False})

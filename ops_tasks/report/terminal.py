@@ -72,7 +72,8 @@ class Terminal:
         if isinstance(shown, Grid):
             self.console.print(self._table(shown))
         else:
-            self.console.print(readable(shown) if verbatim else self._told(shown))
+            # A line break in the middle of a command would make two of it for whoever pastes it.
+            self.console.print(readable(shown) if verbatim else self._told(shown), soft_wrap=True)
 
     def _told(self, text: str) -> str:
         return readable(placed(text, escape(self._place)))

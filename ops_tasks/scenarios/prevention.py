@@ -15,7 +15,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
-from ops_tasks import __version__, durations
+from ops_tasks import durations
 from ops_tasks.errors import OpsError, UsageError
 from ops_tasks.guard.evidence import standing
 from ops_tasks.scenarios import watching
@@ -26,7 +26,6 @@ from ops_tasks.systems.precommit import Hook
 from ops_tasks.systems.worker import Worker, require
 
 TASK = "ops.prevention"
-PACKAGE = f"ops-tasks[contracts]=={__version__}"
 HOOKS = (
     Hook("ops-large-files", "no large files and no databases", "ops-large-files", {"require_serial": True}),
     Hook(

@@ -46,6 +46,21 @@ def test_size(count: int, words: str) -> None:
     assert size(count) == words
 
 
+def test_a_command_is_one_line_however_narrow_the_terminal_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A terminal breaks a line on its screen; a break in the text would be pasted, as the end of a command."""
+
+    class Narrow(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    narrow = Narrow()
+    monkeypatch.setattr(sys, "stdout", narrow)
+    monkeypatch.setenv("COLUMNS", "40")
+    words = "invoke ops.backfill --source=ebird --start=2026-04-18 --end=2026-04-20 --stack=/srv/data/stack"
+    Terminal().show(f"  → {words}")
+    assert words in narrow.getvalue()
+
+
 @pytest.mark.parametrize(("answer", "agreed"), [("y", True), (" YES ", True), ("", False), ("n", False), ("yo", False)])
 def test_only_a_clear_yes_is_one(monkeypatch: pytest.MonkeyPatch, answer: str, agreed: bool) -> None:
     monkeypatch.setattr(sys, "stdin", io.StringIO(answer + "\n"))

@@ -10,8 +10,9 @@ import pytest
 from ruamel.yaml import YAML
 
 from ops_tasks.errors import UsageError
-from ops_tasks.scenarios.prevention import HOOKS, PACKAGE
+from ops_tasks.scenarios.prevention import HOOKS
 from ops_tasks.systems.precommit import configured, with_hooks
+from ops_tasks.systems.requirement import requirement
 from tests.conftest import Ran, finish
 from tests.wiring.conftest import Repository
 
@@ -61,15 +62,15 @@ NONE = "# nothing yet\nrepos: []\nfail_fast: true\n"
 
 @pytest.mark.parametrize("text", ["", INDENTED, FLAT, WIDE], ids=["empty", "indented", "flat", "wide"])
 def test_what_is_there_stays_as_it_is(text: str) -> None:
-    made = with_hooks(text, HOOKS, [PACKAGE], FILE)
+    made = with_hooks(text, HOOKS, [requirement()], FILE)
     lines = iter(made.splitlines())
     for line in (line for line in text.splitlines() if line.strip()):
         assert any(line == other for other in lines), line  # each in its order
     yaml: Any = YAML(typ="safe")
     loaded = yaml.load(made)
     assert [hook["id"] for hook in loaded["repos"][-1]["hooks"]] == [hook.id for hook in HOOKS]
-    assert all(hook["additional_dependencies"] == [PACKAGE] for hook in loaded["repos"][-1]["hooks"])
-    assert with_hooks(made, HOOKS, [PACKAGE], FILE) == made
+    assert all(hook["additional_dependencies"] == [requirement()] for hook in loaded["repos"][-1]["hooks"])
+    assert with_hooks(made, HOOKS, [requirement()], FILE) == made
 
 
 @pytest.mark.parametrize(
@@ -82,7 +83,7 @@ def test_what_is_there_stays_as_it_is(text: str) -> None:
     ],
 )
 def test_an_empty_list_is_filled_where_it_is(empty: str, left: str) -> None:
-    made = with_hooks(NONE.replace("repos: []\n", empty), HOOKS, [PACKAGE], FILE)
+    made = with_hooks(NONE.replace("repos: []\n", empty), HOOKS, [requirement()], FILE)
     assert made.startswith(f"# nothing yet\n{left}  - repo: local\n")
     assert made.endswith("\nfail_fast: true\n")
     assert made.count("- id: ops-") == len(HOOKS)
@@ -92,7 +93,7 @@ def test_an_empty_list_is_filled_where_it_is(empty: str, left: str) -> None:
 @pytest.mark.parametrize("end", ["\n", "\r\n"], ids=["unix", "windows"])
 def test_the_list_is_found_however_its_key_is_written(key: str, end: str) -> None:
     text = FLAT.replace("repos:", key).replace("\n", end)
-    made = with_hooks(text, HOOKS, [PACKAGE], FILE)
+    made = with_hooks(text, HOOKS, [requirement()], FILE)
     assert made.count("- id: ops-") == len(HOOKS)
     assert made.count("\n") == made.count(end)
     head, tail = text.split(f"{end}# the end")
@@ -101,14 +102,14 @@ def test_the_list_is_found_however_its_key_is_written(key: str, end: str) -> Non
 
 
 def test_a_list_before_the_end_of_the_document() -> None:
-    made = with_hooks("fail_fast: true\n...\n", HOOKS, [PACKAGE], FILE)
+    made = with_hooks("fail_fast: true\n...\n", HOOKS, [requirement()], FILE)
     assert made.startswith("fail_fast: true\nrepos:\n")
     assert made.endswith("\n...\n")
 
 
 def test_only_what_is_missing_is_added() -> None:
     have = "repos:\n  - repo: local\n    hooks:\n      - {id: ops-large-files, name: x, entry: x, language: system}\n"
-    made = with_hooks(have, HOOKS, [PACKAGE], FILE)
+    made = with_hooks(have, HOOKS, [requirement()], FILE)
     assert made.count("ops-large-files") == 1
     assert made.count("- id: ops-") == len(HOOKS) - 1
 
@@ -126,7 +127,7 @@ def test_only_what_is_missing_is_added() -> None:
 )
 def test_a_file_that_cannot_be_edited_is_left_alone(text: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
-        with_hooks(text, HOOKS, [PACKAGE], FILE)
+        with_hooks(text, HOOKS, [requirement()], FILE)
 
 
 def test_install_shows_asks_and_writes_once(repository: Repository) -> None:
@@ -219,7 +220,7 @@ def test_what_does_not_apply_says_so_and_is_no_gap(repository: Repository) -> No
     assert [found[check]["way_out"] for check in absent] == [""] * len(absent)
     assert not [one for one in ran.document["findings"] if one["reason"].endswith(tuple(absent.values()))]
 
-    file.write_text(with_hooks(file.read_text(), HOOKS, [PACKAGE], file))
+    file.write_text(with_hooks(file.read_text(), HOOKS, [requirement()], file))
     blocking = rows(prevention(repository.top))["pre-commit: ops-schema-gate"]
     assert blocking["status"] == "does not work"
     assert "ends every commit" in blocking["told"]
