@@ -83,6 +83,7 @@ def test_several_sources_in_one_operation(sandbox: Sandbox) -> None:
     assert len([step for step in ran.document["steps"] if step["name"] == "restate"]) == 1
 
 
+@pytest.mark.rehearsal
 def test_without_dates_the_window_is_found_and_mended(sandbox: Sandbox) -> None:
     from sandbox import breaks
 

@@ -149,6 +149,7 @@ def test_a_plan_cannot_write(sandbox: Sandbox) -> None:
     assert {path for path in {*every, *after} if every.get(path) != after.get(path)} == set()
 
 
+@pytest.mark.rehearsal
 def test_a_history_that_raw_no_longer_has_is_not_rebuilt(sandbox: Sandbox) -> None:
     import duckdb
 

@@ -57,6 +57,7 @@ def test_a_snapshot_is_refused_while_somebody_writes(sandbox: Sandbox) -> None:
     assert not (sandbox.folder / ".ops" / "snapshots").exists()
 
 
+@pytest.mark.rehearsal
 def test_two_operations_at_once(sandbox: Sandbox) -> None:
     day = sandbox.today - timedelta(days=8)
     sandbox.fault("slow", "ebird", day, day, seconds=2)

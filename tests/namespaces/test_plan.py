@@ -88,6 +88,7 @@ def test_without_a_change_there_is_nothing_to_promote(sandbox: Sandbox) -> None:
     assert (done.code, done.document["changes"]) == (0, False)
 
 
+@pytest.mark.rehearsal
 def test_a_promotion_that_breaks_a_contract_is_put_back(sandbox: Sandbox) -> None:
     bad_change(sandbox)
     before = sandbox.hashes()
@@ -128,6 +129,7 @@ def test_a_refresh_brings_corrections_and_is_put_back_when_a_source_fails(sandbo
     assert _missing(sandbox) == set()
 
 
+@pytest.mark.rehearsal
 def test_a_killed_refresh_goes_on_where_it_stopped(sandbox: Sandbox) -> None:
     killed = sandbox.killed("started", "compute", "full-refresh", "--yes")
     assert killed.code == -9

@@ -91,6 +91,7 @@ def test_one_that_is_running_is_told_so(tmp_path: Path) -> None:
     assert ended.document["report"]["status"] == "stopped"
 
 
+@pytest.mark.rehearsal
 def test_a_real_backfill_while_its_databases_are_broken(sandbox: Sandbox, tmp_path: Path) -> None:
     start, end = sandbox.today - timedelta(days=6), sandbox.today - timedelta(days=5)
     breaks.apply("bad-window", sandbox.folder, start=start, end=end, mode="empty")

@@ -71,6 +71,7 @@ def test_a_healthy_stack_is_well_and_stays_as_it_is(sandbox: Sandbox) -> None:
     assert everything(sandbox.folder) == before
 
 
+@pytest.mark.rehearsal
 def test_a_smoke_run_works_and_leaves_no_trace(sandbox: Sandbox) -> None:
     before = everything(sandbox.folder)
     done = sandbox.invoke("verify")
@@ -119,6 +120,7 @@ def test_a_copy_that_would_write_to_the_original_is_not_used(sandbox: Sandbox) -
     assert everything(sandbox.folder) == before
 
 
+@pytest.mark.rehearsal
 def test_dev_needs_its_environment_and_every_table_of_it(sandbox: Sandbox) -> None:
     absent = sandbox.invoke("verify.dev")
     assert absent.code == 1

@@ -77,6 +77,7 @@ def test_marts_that_are_of_a_later_time_than_the_raw_data(remote_sandbox: Sandbo
     assert rows(remote_sandbox, day) == (whole, whole)
 
 
+@pytest.mark.rehearsal
 def test_a_snapshot_of_one_catalog_means_its_set(remote_sandbox: Sandbox) -> None:
     kept(remote_sandbox)
     breaks.apply("dropped-view", remote_sandbox.folder)

@@ -35,6 +35,7 @@ def loads(folder: Path) -> set[str]:
         return {row[0] for row in connection.execute("SELECT load_id FROM main._dlt_loads").fetchall()}
 
 
+@pytest.mark.rehearsal
 def test_a_lost_wal_takes_a_load_along_that_dlt_knows(pinned: Path) -> None:
     before, known = hashes(pinned), loads(pinned)
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import duckdb
+import pytest
 
 from sandbox import run
 from sandbox.api import server
@@ -67,6 +68,7 @@ def test_dagster_validates_the_definitions(pinned: Path) -> None:
     assert dagster(pinned, "definitions", "validate").returncode != 0
 
 
+@pytest.mark.rehearsal
 def test_dagster_materializes_a_group(pinned: Path) -> None:
     arguments = ("asset", "materialize", "--select", "group:ebird_ingestion", "-m", "databox.definitions")
     with server.serve(pinned):
@@ -92,6 +94,7 @@ def test_the_sensor_names_the_marts_that_are_late(pinned: Path) -> None:
     ]
 
 
+@pytest.mark.rehearsal
 def test_a_database_that_cannot_be_read_is_no_passed_check(pinned: Path) -> None:
     success, passed = json.loads(run.python(pinned, "-c", CHECKS).partition("RESULT")[2])
     assert success

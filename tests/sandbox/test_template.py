@@ -89,6 +89,7 @@ def test_dagster_definitions(pinned: Path) -> None:
     assert told["blocking"]
 
 
+@pytest.mark.rehearsal
 def test_dagster_runs_everything_and_its_checks_see_a_lost_view(pinned: Path) -> None:
     with duckdb.connect(str(pinned / "data" / "databox.duckdb")) as connection:
         connection.execute("DROP VIEW noaa.fct_daily_weather")

@@ -32,6 +32,7 @@ def init(folder: Path, *words: str) -> Ran:
     return finish([sys.executable, "-m", "invoke", "ops.init", f"--dir={folder}", "--json", *words])
 
 
+@pytest.mark.rehearsal
 @pytest.mark.usefixtures("leaves_nothing")
 def test_a_plan_and_no_answer_write_nothing(bare_shop: Shop) -> None:
     before = everything(bare_shop.folder)
@@ -81,6 +82,7 @@ def test_what_is_there_stays(bare_shop: Shop) -> None:
     assert any("tasks.py is yours" in note for note in made.document["notes"])
 
 
+@pytest.mark.rehearsal
 def test_a_guess_is_a_question_until_somebody_answers_it(bare_shop: Shop) -> None:
     models = bare_shop.folder / "elt" / "models" / "parcels.sql"
     models.write_text(models.read_text().replace("weight::DOUBLE AS weight", "scanned_at::TIMESTAMP AS scanned_at"))

@@ -80,6 +80,7 @@ def offered(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.rehearsal
 @pytest.mark.parametrize(
     ("hook", "offend", "told"),
     [("ops-large-files", database, "DuckDB"), ("ops-schema-gate", breaking, "COLUMN_RENAMED")],
