@@ -1,9 +1,9 @@
-"""What every changing task asks before it plans: is the stack free, and was the last operation finished?"""
+"""What every changing task asks before it plans, is the stack free and the last operation finished; how it says no."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ops_tasks.errors import Refused, Stopped
 from ops_tasks.operation import lock
@@ -60,3 +60,9 @@ def agree(terminal: Terminal, question: str, *, yes: bool, command: str) -> bool
         raise Refused("not confirmed, and there is no terminal to ask on", f"{command} --yes")
     terminal.show()
     return confirm(question)
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first of many names, and how many more there are: a line is to be read."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more} more" if more > 0 else "")

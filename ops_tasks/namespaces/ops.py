@@ -13,7 +13,7 @@ from ops_tasks.errors import OpsError, Refused
 from ops_tasks.namespaces import applying, init, prevention, recovery, reporting, restating, restoring, resuming
 from ops_tasks.namespaces.deciding import Asked
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, ways_out
+from ops_tasks.namespaces.guards import agree, refuse_changed, refuse_unless_free, some, ways_out
 from ops_tasks.namespaces.restating import reload
 from ops_tasks.namespaces.running import run_plan, steps
 from ops_tasks.namespaces.selftest import selftest
@@ -112,11 +112,13 @@ def retry(
     show_plan(terminal, made, free_bytes(found), done=record.results)
     later = [] if made.stays else later_changes(found, record)
     if later and not accept_later_changes:
-        reason = f"changed since the operation was stopped: {', '.join(later)}"
-        way = f"invoke ops.rollback {operation} puts it back; --accept-later-changes goes on with them"
+        reason = f"changed since the operation was stopped: {some(later)}"
+        on = f"invoke ops.retry {operation} --accept-later-changes"
+        way = f"invoke ops.rollback {operation} puts it back, {on} goes on with them"
         terminal.show(f"[red]✗[/red] {escape(reason)}")
         terminal.show(f"  → {way}")
-        return Document("ops.retry", "refused", operation, findings=[{"reason": reason, "way_out": way}])
+        findings = [{"reason": reason, "way_out": way, "files": later}]
+        return Document("ops.retry", "refused", operation, findings=findings)
     if plan:
         return Document("ops.retry", "ok", operation, steps=steps(made, record))
     if not agree(terminal, "Go on?", yes=yes, command=f"invoke ops.retry {operation}"):
@@ -172,11 +174,12 @@ def rollback(
         terminal.show(f"  ~ the state set: {planned.snapshot} of {planned.created_at}, {size(planned.bytes)}")
         terminal.show(f"  ~ what is there now: moved to {where}")
     if planned.later and not discard_later_changes:
-        reason = f"changed since the operation ended: {', '.join(planned.later)}"
-        way = "a rollback would lose that; --discard-later-changes if it may go"
+        reason = f"changed since the operation ended: {some(planned.later)}"
+        way = f"a rollback would lose that; if it may go: invoke ops.rollback {operation} --discard-later-changes"
         terminal.show(f"[red]✗[/red] {escape(reason)}")
         terminal.show(f"  → {way}")
-        return Document("ops.rollback", "refused", operation, findings=[{"reason": reason, "way_out": way}])
+        findings = [{"reason": reason, "way_out": way, "files": list(planned.later)}]
+        return Document("ops.rollback", "refused", operation, findings=findings)
     more = {"snapshot": planned.snapshot, "quarantine": str(planned.quarantine), "later": list(planned.later)}
     if plan:
         return Document("ops.rollback", "ok", operation, more=more)
