@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
@@ -12,6 +13,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from ops_tasks.systems import daemon
 from sandbox import cache, run, stacks
 from sandbox.api import state as states
 from sandbox.build import Wanted
@@ -137,6 +139,16 @@ def test_a_stack_that_is_there_is_kept(pinned: Path) -> None:
         stacks.up(pinned, days=30, serve=False)
     assert not stacks.up(pinned, today=TODAY, fresh=True, serve=False).kept
     assert stacks.truth(pinned) == []
+
+
+def test_a_stack_that_goes_down_takes_its_daemon_along(pinned: Path) -> None:
+    """Also the keeper, which would start it again, in a folder that is gone."""
+    home = pinned / ".ops"
+    keeper = daemon.start(home, pinned, [sys.executable, "-c", "import time; time.sleep(600)"], {})
+    assert [process.pid for process in daemon.keepers(home)] == [keeper]
+    stacks.down(pinned, remove=True)
+    assert daemon.keepers(home) == []
+    assert not pinned.exists()
 
 
 @pytest.mark.parametrize("count", [0, 3, 4000])
