@@ -72,13 +72,16 @@ def _commented(
 
 
 def _quoted(value: Any, read: Read) -> Any:
-    """A text in quotes where Invoke would read something else without them: `on`, `12:30:45`, `1_000`, `~`."""
+    """A text in quotes where Invoke would read something else without them: `on`, `12:30:45`, `1_000`, `~`.
+
+    A colon is quoted too: libyaml, by which others read the same file, refuses a bare one inside of braces.
+    """
     from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
     if not isinstance(value, str):
         return value
     try:
-        bare = read(f"{{{value}: {value}}}") == {value: value}
+        bare = ":" not in value and read(f"{{{value}: {value}}}") == {value: value}
     except UsageError:
         bare = False
     return value if bare else DoubleQuotedScalarString(value)

@@ -144,6 +144,13 @@ def test_every_word_is_for_invoke_what_it_is_for_us() -> None:
     assert as_invoke(part)["ops"]["databases"] == {"x": "y"} | tree_of(facts)["databases"]
 
 
+def test_a_colon_is_for_libyaml_what_it_is_for_us() -> None:
+    load = {"dlt": "shop.sources:orders", "command": ["a:b", "12:30"]}
+    made, _ = with_section(None, [Fact(("sources", "orders", "load"), load, "there")], FILE, as_invoke)
+    yaml: Any = YAML(typ="safe")
+    assert yaml.load(made)["ops"]["sources"]["orders"]["load"] == load
+
+
 def test_what_invoke_would_read_otherwise_is_not_written() -> None:
     def wrong(text: str) -> Any:
         return as_invoke(text.replace("elt", "other"))
