@@ -15,7 +15,6 @@ from urllib.parse import parse_qs, urlsplit
 from pydantic import BaseModel, ValidationError
 
 from ops_tasks.errors import UsageError, nearest
-from ops_tasks.secret_looks import introduced
 from ops_tasks.sections import LOCAL, MOTHERDUCK, LoadSection, OpsSection, SourceSection
 
 FILE = "invoke.yaml"
@@ -125,6 +124,8 @@ class Stack:
         if load is None:
             way_out = f"write `load: {{command: [...]}}` or `load: {{dlt: module:function}}` at ops.sources.{name}"
             raise UsageError(f"{self.file}: source {name} has no load", way_out)
+        from ops_tasks.secret_looks import introduced  # here: the hooks read stacks, and no loads
+
         if load.command is not None and (flag := introduced(load.command)) is not None:
             way_out = """let it read it from the environment, e.g. command: [sh, -c, 'load "$TOKEN"']"""
             raise UsageError(f"{self.file}: the load command of {name} holds a secret ({flag})", way_out)
