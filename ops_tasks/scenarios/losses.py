@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from ops_tasks.operation.journal import history
 from ops_tasks.scenarios.symptoms import Line, Symptom, counted
 from ops_tasks.scenarios.verify import Say
 from ops_tasks.scenarios.witnesses import Witness, fullest, habits, model_of, standing, witnesses
@@ -19,8 +20,9 @@ def losses(stack: Stack, hands: Crew, _say: Say) -> Line:
     A model's table that is gone is drift, and told by another probe. One that comes and goes by itself is judged by its
     usual low, and noted.
     """
-    taken = standing(stack)
-    seen = witnesses(stack, taken)
+    done = history(stack.home)
+    taken = standing(stack, done)
+    seen = witnesses(stack, taken, done)
     if not seen:
         return Line("losses", "there is no snapshot to compare with")
     hands.call("duck", "be_polite")

@@ -31,8 +31,7 @@ def refuse_without(stack: Stack, hands: Crew) -> None:
 
 def _way_out(stack: Stack) -> str:
     """The newest snapshot that has a state: one that was taken since the loss has none."""
-    kept = [one for one in snapshots.every(stack) if one.verified_at and not one.forensic and _has_state(one)]
-    kept = [one for one in kept if one.backend == stack.backend]
+    kept = [one for one in snapshots.trusted(stack) if _has_state(one)]
     if kept:
         whole = f"invoke ops.restore --snapshot={kept[-1].name} --plan"
         return f"{whole} --only=state" if stack.state_file is not None else whole

@@ -9,6 +9,7 @@ from pathlib import Path
 from ops_tasks import whole_files
 from ops_tasks.scenarios.scratch import refuse_remote
 from ops_tasks.stack import Stack
+from ops_tasks.systems.quarantine import untaken
 from ops_tasks.systems.snapshots import set_bytes
 
 MOVED = "moved.json"
@@ -32,7 +33,7 @@ def plan_reset(stack: Stack) -> Reset:
     files = [name for path in stack.duckdb_files for name in (path, path.with_name(f"{path.name}.wal"))]
     paths = tuple(stack.relative(path) for path in (*files, *stack.folders) if path.exists())
     stamp = stack.now().strftime("%Y%m%dT%H%M%S")
-    return Reset(paths, set_bytes(stack), _free(stack.home / "quarantine" / f"reset-{stamp}"))
+    return Reset(paths, set_bytes(stack), untaken(stack.home / "quarantine" / f"reset-{stamp}"))
 
 
 def reset(stack: Stack, planned: Reset) -> None:
@@ -59,11 +60,3 @@ def reset(stack: Stack, planned: Reset) -> None:
 def way_back(stack: Stack, planned: Reset) -> str:
     """What a person does to have everything back; what is new by then goes aside first, stale WALs with it."""
     return f"invoke db.reset, then: cp -a {planned.quarantine}/. {stack.root}/"
-
-
-def _free(folder: Path) -> Path:
-    number, free = 1, folder
-    while free.exists():
-        number += 1
-        free = folder.with_name(f"{folder.name}.{number}")
-    return free

@@ -60,9 +60,8 @@ def name_at(stack: Stack, now: datetime) -> str:
 
 def fresh(stack: Stack, age: timedelta, now: datetime) -> Snapshot | None:
     """The newest verified snapshot of the stack's catalogs that is younger than `age`; one of the future is none."""
-    found = (one for one in reversed(snapshots.every(stack)) if one.verified_at and not one.forensic)
-    same = (one for one in found if one.backend == stack.backend)
-    return next((one for one in same if timedelta(0) <= now - one.created_at < age), None)
+    found = reversed(snapshots.trusted(stack))
+    return next((one for one in found if timedelta(0) <= now - one.created_at < age), None)
 
 
 def take(stack: Stack, name: str, say: Callable[[str], None], held: tuple[int, ...]) -> Snapshot:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from ops_tasks.operation.journal import Record, history
+from ops_tasks.operation.journal import Record
 from ops_tasks.scenarios.account_changes import changes
 from ops_tasks.scenarios.refresh import PROMOTE, REFRESH
 from ops_tasks.scenarios.restore import TASK as RESTORE
@@ -32,28 +32,28 @@ class Witness:
     rows: Mapping[str, int]
 
 
-def standing(stack: Stack) -> list[Snapshot]:
+def standing(stack: Stack, done: Sequence[Record]) -> list[Snapshot]:
     """The verified snapshots of the lookback that speak of the present, oldest first; the newest where it has none.
 
-    A restore makes what it brought back the beginning; a rollback takes back what was made after its operation began.
+    `done` is the history. A restore makes what it brought back the beginning; a rollback takes back what was made after
+    its operation began.
     """
-    every = [one for one in snapshots.every(stack) if one.verified_at and not one.forensic]
-    every = [one for one in every if one.backend == stack.backend]
-    for record in history(stack.home) if every else ():
+    every = snapshots.trusted(stack)
+    for record in done if every else ():
         every = [one for one in every if _stands(one, record)]
     since = datetime.now(UTC) - stack.config.watch.lookback
     return [one for one in every if one.created_at >= since] or every[-1:]
 
 
-def witnesses(stack: Stack, taken: Sequence[Snapshot]) -> list[Witness]:
+def witnesses(stack: Stack, taken: Sequence[Snapshot], done: Sequence[Record]) -> list[Witness]:
     """Those of the standing snapshots that count: from the newest on that a person has named, who agrees to it.
 
     Operations that measure take the rows away that they found too many.
     """
     named = [one.created_at for one in taken if named_by_a_person(one.name)]
     taken = [one for one in taken if not named or one.created_at >= named[-1]]
-    done = [one for one in history(stack.home) if one.status == "succeeded"] if taken else []
-    return [Witness(one.name, _rows(stack, one, done)) for one in taken]
+    good = [one for one in done if one.status == "succeeded"]
+    return [Witness(one.name, _rows(stack, one, good)) for one in taken]
 
 
 def habits(taken: Sequence[Snapshot], keep: float) -> dict[str, int]:

@@ -11,7 +11,7 @@ from typing import Any
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.copying import copy
 from ops_tasks.systems.record_locks import opened
-from ops_tasks.systems.sharing import MANIFEST
+from ops_tasks.systems.snapshot_files import MANIFEST
 from ops_tasks.systems.worker_main import progress
 
 

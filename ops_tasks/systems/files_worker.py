@@ -23,12 +23,10 @@ from ops_tasks.systems.block_scan import HEADERS, Scan, scan
 from ops_tasks.systems.copying import copy, sha256
 from ops_tasks.systems.record_locks import exclusive, opened, shared
 from ops_tasks.systems.record_locks import holders as holders
-from ops_tasks.systems.sharing import MANIFEST, is_linked, refuse_changed, sha256_of
+from ops_tasks.systems.sharing import is_linked, refuse_changed, sha256_of
+from ops_tasks.systems.snapshot_files import DAMAGED, MANIFEST, VERIFIED
 from ops_tasks.systems.worker_main import progress
 from ops_tasks.whole_files import flush, write
-
-VERIFIED = "verified.json"
-DAMAGED = "damaged.json"
 
 
 def copy_set(

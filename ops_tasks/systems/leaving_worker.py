@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ops_tasks.systems.restoring_worker import unlink_shared
-from ops_tasks.systems.sharing import MANIFEST, sha256_of
+from ops_tasks.systems.sharing import sha256_of
+from ops_tasks.systems.snapshot_files import MANIFEST
 
 
 def leave(folder: str, root: str) -> dict[str, Any]:

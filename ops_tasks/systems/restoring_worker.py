@@ -12,12 +12,12 @@ from typing import Any
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.copying import copy
 from ops_tasks.systems.files_worker import fresh_beside, is_as_kept, open_alike
+from ops_tasks.systems.quarantine import untaken
 from ops_tasks.systems.record_locks import exclusive, opened
-from ops_tasks.systems.sharing import MANIFEST, is_linked, refuse_changed, sha256_of, written_by_others
+from ops_tasks.systems.sharing import is_linked, refuse_changed, sha256_of, written_by_others
+from ops_tasks.systems.snapshot_files import CONSUMED, MANIFEST
 from ops_tasks.systems.worker_main import progress
 from ops_tasks.whole_files import flush, write
-
-CONSUMED = "consumed.json"
 
 
 def restore(
@@ -77,7 +77,7 @@ def restore(
         for path in sorted({*different, *(p for p in extra if p not in wanted and p not in ours)}):
             if (base / path).exists():
                 (aside / path).parent.mkdir(parents=True, exist_ok=True)
-                (base / path).rename(_free(aside / path))
+                (base / path).rename(untaken(aside / path))
                 replaced.append(path)
             if path in staged:
                 staged[path].rename(base / path)
@@ -164,12 +164,3 @@ def _stage(store: Path, base: Path, entries: list[dict[str, Any]], moving: bool 
             write(store.parent / CONSUMED, json.dumps({"by": path}))
         (store / path).rename(fresh_beside(base / path))
     return {path: fresh_beside(base / path) for path in brought}
-
-
-def _free(path: Path) -> Path:
-    """A name in the quarantine that is not taken."""
-    number, free = 1, path
-    while free.exists():
-        number += 1
-        free = path.with_name(f"{path.name}.{number}")
-    return free

@@ -15,7 +15,8 @@ from ops_tasks import durations, whole_files
 from ops_tasks.errors import UsageError
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
-from ops_tasks.systems.snapshots import CONSUMED, MANIFEST, Snapshot
+from ops_tasks.systems.snapshot_files import CONSUMED, MANIFEST
+from ops_tasks.systems.snapshots import Snapshot
 
 KEEP = "keep.json"
 REMOVING = ".removing"

@@ -13,8 +13,7 @@ from typing import Any
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.copying import sha256
 from ops_tasks.systems.record_locks import opened
-
-MANIFEST = "manifest.json"
+from ops_tasks.systems.snapshot_files import MANIFEST
 
 
 def sha256_of(path: Path, descriptor: int | None = None) -> str | None:

@@ -20,13 +20,10 @@ from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.local_files import LocalFiles
 from ops_tasks.systems.local_files import free_bytes as free_bytes
 from ops_tasks.systems.local_files import set_bytes as set_bytes
+from ops_tasks.systems.snapshot_files import CONSUMED, DAMAGED, MANIFEST, VERIFIED
 
 SCHEMA = "ops-snapshot/1"
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,99}")
-MANIFEST = "manifest.json"
-VERIFIED = "verified.json"
-DAMAGED = "damaged.json"
-CONSUMED = "consumed.json"
 MAKING = ".making"
 Say = Callable[[str], None]
 
@@ -283,10 +280,14 @@ def _manifest(stack: Stack, name: str, why: str) -> dict[str, Any]:
     }
 
 
+def trusted(stack: Stack) -> list[Snapshot]:
+    """The verified snapshots that one can recover from, of the backend that the stack has now, oldest first."""
+    return [one for one in every(stack) if one.verified_at and not one.forensic and one.backend == stack.backend]
+
+
 def newest(stack: Stack, before: datetime | None = None) -> Snapshot | None:
-    """The newest verified snapshot that one can recover from, taken at or before an instant."""
-    found = [one for one in every(stack) if one.verified_at and not one.forensic and one.backend == stack.backend]
-    found = [one for one in found if before is None or one.created_at <= before]
+    """The newest snapshot that one can recover from, taken at or before an instant."""
+    found = [one for one in trusted(stack) if before is None or one.created_at <= before]
     return found[-1] if found else None
 
 

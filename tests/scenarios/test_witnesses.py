@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from ops_tasks.operation.journal import Journal, operations
+from ops_tasks.operation.journal import Journal, history, operations
 from ops_tasks.scenarios.backfill_validation import REPORT
 from ops_tasks.scenarios.witnesses import Witness, fullest, habits, model_of, named_by_a_person, standing, witnesses
 from ops_tasks.stack import Stack, find
@@ -54,7 +54,8 @@ def done(stack: Stack, task: str, *ends: str, report: Any = None, **arguments: A
 
 
 def judged(stack: Stack) -> list[Witness]:
-    return witnesses(stack, standing(stack))
+    done = history(stack.home)
+    return witnesses(stack, standing(stack, done), done)
 
 
 def names(stack: Stack) -> list[str]:
@@ -197,4 +198,4 @@ def test_a_models_name_is_told_from_its_table() -> None:
 def test_a_table_that_comes_and_goes_has_a_usual_low(bare: Stack, counts: list[int], low: int | None) -> None:
     for number, count in enumerate(counts):
         taken(bare, f"watch_20260101_01010{number}", number - 10, raw=count)
-    assert habits(standing(bare), 80).get(RAW) == low
+    assert habits(standing(bare, history(bare.home)), 80).get(RAW) == low
