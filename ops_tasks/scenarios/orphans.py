@@ -13,7 +13,7 @@ from ops_tasks.errors import StepFailed
 from ops_tasks.operation.plan import Result, Run
 from ops_tasks.scenarios.lineage import RawTable, nested, raw_tables
 from ops_tasks.scenarios.loads import load
-from ops_tasks.scenarios.symptoms import Line, Symptom
+from ops_tasks.scenarios.symptoms import Line, Symptom, counted
 from ops_tasks.scenarios.verify import Say
 from ops_tasks.scenarios.window import HISTORY, clusters, flags
 from ops_tasks.stack import Stack
@@ -40,7 +40,8 @@ def orphans(stack: Stack, hands: Crew, _say: Say) -> Line:
         for one in raw
         if one.name in found
     )
-    said = f"{len(children)} child tables" + (f", {sum(found.values()):,} rows without a parent" if found else "")
+    said = counted(len(children), "child table")
+    said += f", {counted(sum(found.values()), 'row')} without a parent" if found else ""
     return Line("orphans", said, symptoms)
 
 

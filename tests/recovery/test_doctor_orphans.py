@@ -30,7 +30,7 @@ def change(stack: Stack, statement: str) -> int:
 
 def test_they_are_named_with_the_days_that_look_wrong_or_with_days_to_choose(stack: Path) -> None:
     found = find(stack)
-    assert looked(found) == Line("orphans", "1 child tables")
+    assert looked(found) == Line("orphans", "1 child table")
 
     days = [found.today() - timedelta(days=ago) for ago in (9, 8)]
     change(found, f"DELETE FROM observations WHERE CAST(observation_date AS DATE) IN ('{days[0]}', '{days[1]}')")
@@ -42,7 +42,7 @@ def test_they_are_named_with_the_days_that_look_wrong_or_with_days_to_choose(sta
     )
     assert (told.cause, told.subject, told.evidence) == ("orphans", CHILD, f"{alone:,} rows have no parent")
     assert told.way_out == f"invoke ops.backfill --source=ebird --start={days[0]} --end={days[1]}"
-    assert line.said == f"1 child tables, {alone:,} rows without a parent"
+    assert line.said == f"1 child table, {alone:,} rows without a parent"
     assert verdict([line]).words == "incident 2, a bad window of one source: orphans"
 
     change(found, "DELETE FROM observations")
