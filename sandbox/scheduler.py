@@ -30,16 +30,21 @@ EPOCH = re.compile(r"\b1[789]\d{8}(?:\.\d+)?\b")
 STAMP = re.compile(r"\d{4}-\d{2}-\d{2} \d{2}:\d{2}:\d{2}(?:\.\d+)?")
 
 
-def start(folder: Path) -> subprocess.Popen[bytes]:
-    """Start the daemon over the stack's workspace, and wait until every part of it was heard."""
+def begin(folder: Path) -> subprocess.Popen[bytes]:
+    """Start the daemon over the stack's workspace, and wait for nothing."""
     # Two processes that open an unused DAGSTER_HOME at once (1.13) leave a storage that nobody can open.
     run.python(folder, "-c", OPEN)
-    began = time.time()
     words = [sys.executable, "-m", "dagster._daemon", "run", "-w", str(folder / "workspace.yaml")]
     with (folder / ".dagster" / "daemon.log").open("ab") as log:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             words, cwd=folder, env=run.environment(folder), stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
+
+
+def start(folder: Path) -> subprocess.Popen[bytes]:
+    """Start the daemon over the stack's workspace, and wait until every part of it was heard."""
+    began = time.time()
+    process = begin(folder)
     try:
         run.python(folder, "-c", HEARD % (began - 1))
     except SandboxError:

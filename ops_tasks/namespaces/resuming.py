@@ -106,7 +106,7 @@ def later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *,
     from ops_tasks.scenarios.window import Window
 
     done: list[dict[str, Any]] = []
-    findings = list(document.findings)
+    findings = [*document.findings, *_failed(found, document, terminal)]
     for name, days in _empty(found).items():
         gap = diagnosis.gap(facts, days)
         lost = diagnosis.left(found, facts, name, gap)
@@ -127,6 +127,18 @@ def later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *,
             findings.append({"source": name, "reason": reason, "way_out": way})
     status = "findings" if len(findings) > len(document.findings) else document.status
     return replace(document, status=status, findings=findings, more={**document.more, "backfills": done})
+
+
+def _failed(found: Stack, document: Document, terminal: Terminal) -> list[dict[str, Any]]:
+    """Runs of other work that waited in the queue, and came to a bad end once a daemon lived."""
+    from ops_tasks.operation.journal import read
+
+    if document.operation is None:
+        return []
+    reasons: list[str] = read(found.home, document.operation).results.get("queued", {}).get("failed", [])
+    for reason in reasons:
+        terminal.show(f"[red]✗[/red] {escape(reason)}: it was queued by somebody else")
+    return [{"reason": reason, "way_out": "invoke ops.doctor"} for reason in reasons]
 
 
 def _empty(found: Stack) -> dict[str, list[date]]:

@@ -12,6 +12,7 @@ from typing import Any
 from ops_tasks.scenarios.schedules import DONE, FAILED, STOPPED, Ran, Schedule, Truth
 
 NONE, FAILED_TOO, COMPLETED = "none", "failed", "completed"
+RUNNING = "running"
 REPROCESS = (NONE, FAILED_TOO, COMPLETED)
 
 
@@ -58,7 +59,8 @@ def works(schedule: Schedule, requests: Sequence[Request], runs: Iterable[Ran]) 
     """The runs that these fires owe, oldest first, each with the `state` of what was run in its place so far.
 
     A partition, and a configuration of its own, is one run each. Fires that ask for the very same are one run, of the
-    newest request: a job that goes on where it ended needs no run per day. `state`: missing, running, failed, done.
+    newest request: a job that goes on where it ended needs no run per day. `state`: missing, running (queued or going
+    on), failed, done.
     """
     groups: dict[str, list[Request]] = {}
     for one in requests:
@@ -125,11 +127,15 @@ def was_on(schedule: Schedule, truth: Truth, off: Iterable[str]) -> bool:
 def fires_by_itself(schedule: Schedule, fires: Sequence[float]) -> bool:
     """Whether a daemon that starts now fires the newest of these by itself (Dagster 1.13 fires that one, and no other).
 
-    It looks from the last of: when the schedule was turned on, its last tick, and how far it had looked.
+    It looks from the last of: when the schedule was turned on, its last tick, and how far it had looked; at its last
+    tick itself when that was interrupted.
     """
     if not fires or not schedule.on or schedule.started is None:
         return False
-    return fires[-1] > max(schedule.started, schedule.iterated or 0, schedule.last or 0)
+    looked = max(schedule.started, schedule.iterated or 0)
+    if schedule.again is not None:
+        return fires[-1] >= max(looked, schedule.again)
+    return fires[-1] > max(looked, schedule.last or 0)
 
 
 def comes(work: Work, newest: float | None) -> bool:
@@ -137,9 +143,7 @@ def comes(work: Work, newest: float | None) -> bool:
 
     What has a run already comes once more, unless the schedule gives its runs keys: no key runs twice.
     """
-    if work.fires[1] != newest or work.state == "running":
-        return False
-    return work.state == "missing" or work.key is None
+    return work.fires[1] == newest and (work.state == "missing" or work.key is None)
 
 
 def _same(one: Request) -> str:
@@ -159,16 +163,17 @@ def _text(value: object) -> str:
 def _state(ran: Ran | None) -> str:
     if ran is None:
         return "missing"
-    return "done" if ran.status in DONE else "failed" if ran.status in FAILED else "running"
+    return "done" if ran.status in DONE else "failed" if ran.status in FAILED else RUNNING
 
 
 def _ran(request: Request, fires: tuple[float, float], runs: Sequence[Ran], *, alone: bool) -> Ran | None:
     """The run that counts as this one's: the best of its partition, or the best that was begun after its last fire.
 
     Without partitions a job goes on where it ended, so that one run makes up for every fire before it. Whose partition
-    is not asked for `alone` has a run only if that had its configuration and its tags, too.
+    is not asked for `alone` has a run only if that had its configuration and its tags, too. One that was made and never
+    queued does not begin by itself.
     """
-    mine = [run for run in runs if run.job == request.job]
+    mine = [run for run in runs if run.job == request.job and run.status != "not_started"]
     same = [run for run in mine if run.config == _text(dict(request.config))]
     if not alone:
         same = [run for run in same if _own(request.tags).items() <= run.tags.items()]

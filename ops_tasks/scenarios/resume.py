@@ -11,7 +11,7 @@ from ops_tasks.errors import Refused
 from ops_tasks.operation.plan import Effect, Plan, Run, Step, wrote_nothing
 from ops_tasks.scenarios import resume_steps as steps
 from ops_tasks.scenarios import schedules, typed
-from ops_tasks.scenarios.missed import Work
+from ops_tasks.scenarios.missed import RUNNING, Work
 from ops_tasks.scenarios.resume_facts import ALIVE, UNIT, Facts, to_json
 from ops_tasks.scenarios.routine import no_findings, put_back, take, well
 from ops_tasks.scenarios.schedules import clock
@@ -51,7 +51,7 @@ def recover(stack: Stack, found: Facts, crew: Crew | None = None) -> Plan:
         effects=tuple(_effects(stack, found)),
         notes=found.notes,
         refusals=found.refusals,
-        stays=frozenset(step.name for step in todo if step.name.startswith(("fire ", "fill "))),
+        stays=frozenset(step.name for step in todo if step.name.startswith(("fire ", "fill ", "queued"))),
     )
 
 
@@ -150,16 +150,26 @@ def _filling(stack: Stack, found: Facts, hands: Crew) -> list[Step]:
     made += [
         Step(
             f"fill {work.name}",
-            f"Run {work.job} for {_told(work)}",
+            _filled(work),
             partial(steps.fill, stack, found, work, hands),
             equivalent=typed.of_dagster(stack, _launch(work)),
         )
         for work in found.works
     ]
+    if found.queued and found.daemon != ALIVE:
+        count = f"{len(found.queued)} run{'s' if len(found.queued) > 1 else ''}"
+        title = f"Wait for {count} of other work, which the daemon takes from the queue"
+        made.append(Step("queued", title, partial(steps.queued, stack, found, hands)))
     if found.tagged:
         title = "Tag the runs that came after a gap with its window"
         made.append(Step("tags", title, partial(steps.tag, stack, found, hands)))
     return made
+
+
+def _filled(work: Work) -> str:
+    if work.run is not None and work.state == RUNNING:
+        return f"Wait for run {work.run[:8]} of {work.job}, for {_told(work)}; run it once more if it fails"
+    return f"Run {work.job} for {_told(work)}"
 
 
 def _told(work: Work) -> str:

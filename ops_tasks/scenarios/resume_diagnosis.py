@@ -16,6 +16,7 @@ from ops_tasks.scenarios.missed import (
     COMPLETED,
     NONE,
     REPROCESS,
+    RUNNING,
     Request,
     Work,
     chosen,
@@ -32,7 +33,7 @@ from ops_tasks.scenarios.signs import Sign, signs
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
 
-GOING_ON = {"starting", "started", "canceling"}
+GOING_ON, QUEUED = {"starting", "started", "canceling"}, "queued"
 
 
 @dataclass(frozen=True)
@@ -89,13 +90,16 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked, say: Say = s
         told = requests(stack, hands, schedule, owed) if owed else []
         found = works(schedule, told, ran)
         asked_for = chosen(found, asked.reprocess)
-        todo = [work for work in found if work in asked_for or comes(work, newest)]
+        waits = [work for work in found if work.state == RUNNING and not alive]  # nobody else will look at its end
+        todo = [work for work in found if work in asked_for or work in waits or comes(work, newest)]
         for work in todo:
             (fires if comes(work, newest) else fill).append(work)
         told_already = {run.id for run in ran if schedules.FROM in run.tags}
         made_up = [one for one in found if one not in todo and one.partition is None and one.state == "done"]
         tagged += [one for one in made_up if one.count > 1 and one.run not in told_already]
         notes += [*_skipped(schedule, told), *_left(found, todo)]
+    mine = {work.run for work in (*fires, *fill)}
+    queued = tuple(run.id for run in truth.active if run.status == QUEUED and run.id not in mine)
     operation = new_id()
     return Facts(
         operation=operation,
@@ -110,6 +114,7 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked, say: Say = s
         works=tuple(merged(fill)),
         tagged=tuple(tagged),
         dead=tuple(_dead(stack, hands, truth)),
+        queued=queued,
         notes=tuple(notes),
         refusals=tuple(_refusals(stack, hands, truth)),
     )

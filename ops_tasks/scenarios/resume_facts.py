@@ -19,7 +19,8 @@ class Facts:
     `daemon` is what has to be done about it: nothing (alive), start, restart (the processes of `hung` are ended first),
     or unit (systemd is told). `on` are schedules to turn on, `off` those to turn off; `fires` are runs that the daemon
     asks for by itself once it lives, `works` those that are filled in, `tagged` runs that came after a gap and are told
-    so. `dead` are runs that say they are going on, without a process.
+    so. `dead` are runs that say they are going on, without a process; `queued` are runs of other work, which begin once
+    a daemon lives.
     """
 
     operation: str
@@ -34,6 +35,7 @@ class Facts:
     works: tuple[Work, ...] = ()
     tagged: tuple[Work, ...] = ()
     dead: tuple[str, ...] = ()
+    queued: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     refusals: tuple[Refusal, ...] = ()
 
@@ -58,7 +60,7 @@ def from_json(value: Mapping[str, Any]) -> Facts:
     told: dict[str, Any] = dict(value)
     told |= {name: tuple(_work(one) for one in value[name]) for name in ("fires", "works", "tagged")}
     told |= {name: tuple(value[name]) for name in ("hung", "on", "dead", "notes")}
-    told["off"] = tuple(value.get("off", ()))  # an older journal has none
+    told |= {name: tuple(value.get(name, ())) for name in ("off", "queued")}  # an older journal has none
     told["refusals"] = tuple(Refusal(**one) for one in value["refusals"])
     return Facts(**told)
 

@@ -9,7 +9,7 @@ from ops_tasks.errors import StepFailed
 from ops_tasks.operation.journal import read
 from ops_tasks.operation.plan import Result, Run
 from ops_tasks.scenarios import schedules
-from ops_tasks.scenarios.missed import Work
+from ops_tasks.scenarios.missed import RUNNING, Work
 from ops_tasks.scenarios.pulse import lives
 from ops_tasks.scenarios.resume_facts import Facts
 from ops_tasks.scenarios.schedules import FROM, OPERATION, TO, clock
@@ -162,14 +162,36 @@ def fire(stack: Stack, found: Facts, work: Work, crew: Crew, run: Run) -> Result
 
 
 def fill(stack: Stack, found: Facts, work: Work, crew: Crew, run: Run) -> Result:
-    """Queue one run and wait for its end; what an earlier attempt has queued, or finished, is taken instead."""
+    """Queue one run and wait for its end; what an earlier attempt has queued, or finished, is taken instead.
+
+    So is one that was queued already, or had died with the daemon, if it comes to a good end.
+    """
     awake(stack, crew, run)
     hands = crew.on(run.log, run.held)
     worker = hire(stack, hands)
     tags = {**work.tags, **_marks(found, work)}
+    if work.run is not None and work.state == RUNNING:
+        hands.call(worker, "tag", run=work.run, tags=_marks(found, work))
+        ended = hands.call(worker, "wait", run.say, run=work.run)
+        if ended["status"] == "success":
+            return _ended(ended, work)
+        run.say(f"run {ended['id'][:8]} ended with {ended['status']}: once more, alone")
     hands.call(worker, "quiet", run.say)
     queued = hands.call(worker, "submit", run.say, **place(stack), job=work.job, config=dict(work.config), tags=tags)
     return _ended(hands.call(worker, "wait", run.say, run=queued["id"]), work)
+
+
+def queued(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:
+    """Wait for the runs of other work that waited for a daemon: they write to what is validated next.
+
+    `failed` tells of those that came to a bad end; whoever has queued them knows what they are for.
+    """
+    awake(stack, crew, run)
+    hands = crew.on(run.log, run.held)
+    ended = [hands.call(hire(stack, hands), "wait", run.say, run=one) for one in found.queued]
+    bad = [one for one in ended if one["status"] != "success"]
+    failed = [f"run {one['id'][:8]} of {one['job']} ended with {one['status']}" for one in bad]
+    return {"runs": list(found.queued), "failed": failed}
 
 
 def tag(stack: Stack, found: Facts, crew: Crew, run: Run) -> Result:

@@ -42,7 +42,8 @@ class Schedule:
 
     `status` is running, stopped, declared (by its code), or None when no daemon has ever seen it. `expected` are the
     fires of the lookback window, `ticks` those that the daemon has evaluated in it (time -> status). `started` is when
-    it was turned on, `iterated` how far the daemon has looked, `first` and `last` its first and last tick ever.
+    it was turned on, `iterated` how far the daemon has looked, `first` and `last` its first and last tick ever, `again`
+    the last one, if a daemon that starts evaluates that once more.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Schedule:
     iterated: float | None = None
     first: float | None = None
     last: float | None = None
+    again: float | None = None
     expected: tuple[float, ...] = ()
     ticks: Mapping[float, str] = field(default_factory=dict[float, str])
     error: str = ""
@@ -198,6 +200,7 @@ def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any], undone: set
         iterated=state.get("iterated"),
         first=state.get("first"),
         last=state.get("last"),
+        again=state.get("again"),
         expected=tuple(state.get("expected", ())),
         ticks={float(at): status for at, status, _, ids in ticks if not ids or not undone.issuperset(ids)},
         error=next((error for _, status, error, _ in reversed(ticks) if status == "failure"), "")

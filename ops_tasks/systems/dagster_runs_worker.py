@@ -17,7 +17,7 @@ from dagster._core.workspace.load_target import ModuleTarget, WorkspaceFileTarge
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems import dagster_going_worker as going_on
 from ops_tasks.systems.dagster_going_worker import OPERATION
-from ops_tasks.systems.dagster_worker import ACTIVE, told
+from ops_tasks.systems.dagster_worker import ACTIVE, again, told
 from ops_tasks.systems.worker_main import progress
 
 WORK = "ops/work"
@@ -136,14 +136,16 @@ def quiet() -> None:
 def ticked(schedule: str, fire: float, partition: str | None, config: dict[str, Any]) -> dict[str, Any]:
     """What has become of one fire (epoch seconds): `status` of its tick, or None while there is none, and its `run`.
 
-    A fire may ask for several runs: the one of this partition and configuration is meant.
+    A fire may ask for several runs: the one of this partition and configuration is meant. A tick that the daemon will
+    evaluate once more is `started`.
     """
     instance = _instance()
     states = instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE)
     for state in (one for one in states if one.instigator_name == schedule):
         ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, after=fire - 1, before=fire + 1)
         for tick in ticks:
-            status, ids = tick.status.value.lower(), list(tick.run_ids or ())
+            ids = list(tick.run_ids or ())
+            status = "started" if again(instance, tick) else tick.status.value.lower()
             runs = [told(one) for one in instance.get_run_records(RunsFilter(run_ids=ids))] if ids else []
             only = runs if len(runs) == 1 and status != "started" else []
             run = next((one["id"] for one in [*_same(runs, partition, config), *only]), None)

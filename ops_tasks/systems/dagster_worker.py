@@ -16,7 +16,7 @@ from typing import Any, TypedDict
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, build_schedule_context
 from dagster._core.definitions.reconstruct import repository_def_from_target_def
 from dagster._core.definitions.schedule_definition import DefaultScheduleStatus
-from dagster._core.scheduler.instigation import InstigatorType, ScheduleInstigatorData
+from dagster._core.scheduler.instigation import InstigatorType, ScheduleInstigatorData, TickStatus
 from dagster._core.workspace.autodiscovery import loadable_targets_from_python_module
 from dagster._utils.schedules import schedule_execution_time_iterator
 
@@ -80,7 +80,8 @@ def storage(declared: Code, since: float, until: float) -> dict[str, Any]:
 
     A schedule's state: `status` (running, stopped or declared), `started` (since when it is on), `iterated` (how far
     the daemon has looked), `ticks` ([time, status, error, runs]) from `since` on, `first` (its first tick ever),
-    `expected` (every fire between `since` and `until` by cron and zone).
+    `again` (its newest tick, if a daemon that starts evaluates that once more), `expected` (every fire between `since`
+    and `until` by cron and zone).
     """
     instance = _instance()
     states = {state.instigator_name: state for state in instance.all_instigator_state() if _is_schedule(state)}
@@ -180,9 +181,19 @@ def _is_schedule(state: Any) -> bool:
     return state.instigator_type == InstigatorType.SCHEDULE
 
 
+def again(instance: DagsterInstance, tick: Any) -> bool:
+    """Whether the daemon evaluates a schedule's newest tick once more (1.13, _scheduler/scheduler.py).
+
+    It was interrupted, or failed no more often than the scheduler may try again: a code server that does not answer
+    counts as no failure.
+    """
+    tries = getattr(instance.scheduler, "max_tick_retries", 0)
+    return tick.status == TickStatus.STARTED or (tick.status == TickStatus.FAILURE and tick.failure_count <= tries)
+
+
 def _state(instance: DagsterInstance, state: Any, since: float) -> dict[str, Any]:
     if state is None:
-        return {"status": None, "started": None, "iterated": None, "first": None, "ticks": []}
+        return {"status": None, "started": None, "iterated": None, "first": None, "again": None, "ticks": []}
     data = state.instigator_data if isinstance(state.instigator_data, ScheduleInstigatorData) else None
     ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=TICKS)
     return {
@@ -191,6 +202,7 @@ def _state(instance: DagsterInstance, state: Any, since: float) -> dict[str, Any
         "iterated": data.last_iteration_timestamp if data else None,
         "first": min((tick.timestamp for tick in ticks), default=None),
         "last": max((tick.timestamp for tick in ticks), default=None),
+        "again": ticks[0].timestamp if ticks and again(instance, ticks[0]) else None,
         "ticks": [
             [
                 tick.timestamp,

@@ -219,6 +219,8 @@ def names(found: list[Work]) -> set[str]:
         ([run("failure", FIRES[-1] + 5)], "failed", 0, 1, 1),
         ([run("failure", FIRES[-1] + 9), run("success", FIRES[-1] + 5)], "done", 0, 0, 1),
         ([run("started", FIRES[-1] + 5)], "running", 0, 0, 0),
+        ([run("queued", FIRES[-1] + 5)], "running", 0, 0, 0),
+        ([run("not_started", FIRES[-1] + 5)], "missing", 1, 1, 1),
     ],
 )
 def test_what_is_run_again(ran: list[Ran], state: str, none: int, failed: int, completed: int) -> None:
@@ -238,6 +240,9 @@ def test_what_is_run_again(ran: list[Ran], state: str, none: int, failed: int, c
         ({"iterated": FIRES[-1] + 1}, False),
         ({"last": FIRES[-1]}, False),
         ({"last": FIRES[0]}, True),
+        ({"last": FIRES[-1], "again": FIRES[-1]}, True),
+        ({"last": FIRES[-2], "again": FIRES[-2]}, True),
+        ({"last": FIRES[-1], "again": FIRES[-1], "iterated": FIRES[-1] + 1}, False),
     ],
 )
 def test_what_the_daemon_fires_by_itself(more: dict[str, object], expected_: bool) -> None:
@@ -288,7 +293,8 @@ def test_a_window_of_a_job_without_partitions_ends_with_the_newest_fire(monkeypa
         ("done", None, True),
         ("done", "3", False),
         ("failed", None, True),
-        ("running", None, False),
+        ("running", None, True),
+        ("running", "3", False),
     ],
 )
 def test_what_was_run_by_hand_is_fired_all_the_same(status: str, key: str | None, coming: bool) -> None:
