@@ -39,7 +39,7 @@ def init(_context: Context, dir: str = "", plan: bool = False, yes: bool = False
     from ops_tasks.discovery.described import file_of, root_of
     from ops_tasks.discovery.edits import edits
     from ops_tasks.discovery.look import around
-    from ops_tasks.scenarios.prevention import HOOKS
+    from ops_tasks.scenarios.prevention_hooks import HOOKS
     from ops_tasks.systems.requirement import requirement
 
     folder = Path(dir or ".").expanduser().resolve()

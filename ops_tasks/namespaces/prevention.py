@@ -18,7 +18,7 @@ from ops_tasks.report.terminal import Grid, Terminal, escape
 from ops_tasks.stack import find
 
 if TYPE_CHECKING:
-    from ops_tasks.scenarios.prevention import Row
+    from ops_tasks.scenarios.prevention_row import Row
     from ops_tasks.stack import Stack
 
 COLOURS = {"works": "green", "installed": "green", "does not apply": "dim"}
@@ -46,6 +46,7 @@ def prevention(
     Example: invoke ops.prevention --install
     """
     from ops_tasks.scenarios import prevention as scenario
+    from ops_tasks.scenarios.prevention_row import FINE
 
     found, why = _stack(stack)
     top = scenario.top_of(found.root if found else Path.cwd())
@@ -56,7 +57,7 @@ def prevention(
         rows.append(row)
         terminal.step("progress", f"{row.cause}: {row.status}", None)
     _show(terminal, rows)
-    bad = [row for row in rows if row.status not in scenario.FINE]
+    bad = [row for row in rows if row.status not in FINE]
     findings = [{"reason": f"{row.cause}: {row.check}: {row.told}", "way_out": row.way_out} for row in bad]
     more = {"rows": [asdict(row) for row in rows]}
     return Document(scenario.TASK, "findings" if bad else "ok", findings=findings, more=more)
@@ -89,7 +90,8 @@ def _show(terminal: Terminal, rows: list[Row]) -> None:
 
 
 def _install(top: Path, found: Stack | None, terminal: Terminal, *, plan: bool, yes: bool) -> Document:
-    from ops_tasks.scenarios.prevention import TASK, fitting
+    from ops_tasks.scenarios.prevention import TASK
+    from ops_tasks.scenarios.prevention_hooks import fitting
     from ops_tasks.systems import precommit
     from ops_tasks.systems.requirement import requirement
 

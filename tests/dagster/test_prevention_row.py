@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ops_tasks.scenarios.prevention import rows
+from ops_tasks.scenarios.prevention_sensor import freshness
 from ops_tasks.stack import find
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,16 +55,9 @@ def row(shop: Path, code: str = "") -> list[str]:
     """What the appendix says of freshness, as the task prints it."""
     if code:
         (shop / "shop_definitions.py").write_text(code)
-    (found,) = [one for one in rows(ROOT, find(shop)) if one.check == NAME]
+    found = freshness(find(shop), "")
+    assert found.check == NAME
     return [found.status, found.told, found.way_out]
-
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The other rows try every hook; that is theirs to test."""
-    from ops_tasks.scenarios import prevention
-
-    monkeypatch.setattr(prevention, "HOOKS", [prevention.Hook("none", "", "", {})] * 4)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +75,7 @@ def test_a_declared_sensor_is_not_yet_a_sensor_that_works(
     shop: Path, monkeypatch: pytest.MonkeyPatch, code: str, status: str, told: str
 ) -> None:
     if "sleep" in code:
-        monkeypatch.setattr("ops_tasks.scenarios.prevention.SENSOR_SECONDS", 3.0)
+        monkeypatch.setattr("ops_tasks.scenarios.prevention_sensor.SENSOR_SECONDS", 3.0)
     found = row(shop, code)
     assert found[0] == status
     assert told in found[1]

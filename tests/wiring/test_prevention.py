@@ -10,7 +10,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from ops_tasks.errors import UsageError
-from ops_tasks.scenarios.prevention import HOOKS
+from ops_tasks.scenarios.prevention_hooks import HOOKS
 from ops_tasks.systems.precommit import configured, with_hooks
 from ops_tasks.systems.requirement import requirement
 from tests.conftest import Ran, finish
