@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, cast
+from functools import partial
+from typing import Any, NoReturn, cast
 
 from invoke.collection import Collection
-from invoke.exceptions import Exit, ParseError
+from invoke.exceptions import ParseError
 from invoke.program import Program
 
 from ops_tasks import __version__
-from ops_tasks.errors import UsageError
+from ops_tasks.errors import UsageError, nearest
 from ops_tasks.namespaces import ns
+from ops_tasks.namespaces.edge import finish
 from ops_tasks.report.commands import spoken
 
 SHORT = "ops"
+UNKNOWN = re.compile(r"No idea what '(.*)' is!")  # Invoke's words (3.0)
 
 
 def namespace(plugin: Collection) -> Collection:
@@ -39,25 +43,44 @@ def namespace(plugin: Collection) -> Collection:
 
 
 class Ops(Program):
-    """Invoke's program, with this project's exit codes: a command line that is wrong ends with 2, not with 1."""
+    """Invoke's program, with this project's way to say no: one line, the nearest right word, exit 2, and `--json`."""
 
     def parse_core(self, argv: list[str] | None) -> None:
         """Parse the program's own flags."""
-        with _usage():
+        with self._usage():
             super().parse_core(argv)
 
     def parse_tasks(self) -> None:
         """Parse the tasks and their flags."""
-        with _usage():
+        with self._usage():
             super().parse_tasks()
 
+    @contextmanager
+    def _usage(self) -> Generator[None]:
+        try:
+            yield
+        except ParseError as error:
+            told = UsageError(str(error), self._meant(error))
+            finish(SHORT, "--json" in self.argv, partial(_refuse, told))
 
-@contextmanager
-def _usage() -> Generator[None]:
-    try:
-        yield
-    except ParseError as error:
-        raise Exit(f"✗ {error}", code=UsageError.exit_code) from None
+    def _meant(self, error: ParseError) -> str:
+        """The flag of that task, or the task, that was meant; where nothing is close, where to look."""
+        unknown = UNKNOWN.search(str(error))
+        if unknown is None:
+            return ""
+        word, task = unknown[1], cast("Any", error.context)  # Invoke does not type its contexts
+        if word.startswith("-"):
+            flags: list[str] = list(task.flags) if task is not None else []
+            place = f"ops --help {task.name}" if task is not None and task.name else "ops --help"
+        else:
+            known = getattr(self, "collection", None)
+            flags, place = list(known.task_names) if known is not None else [], "ops --list"
+        close = nearest(word, flags)
+        return close if close.startswith("did you mean") else place
+
+
+def _refuse(error: UsageError, _terminal: object) -> NoReturn:
+    raise error
 
 
 def main() -> None:

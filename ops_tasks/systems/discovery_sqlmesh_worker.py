@@ -11,9 +11,7 @@ from sqlmesh.core.config import Config, load_configs
 from sqlmesh.core.config.connection import DuckDBConnectionConfig, MotherDuckConnectionConfig
 
 from ops_tasks.errors import UsageError
-from ops_tasks.systems.sqlmesh_worker import (
-    _context,  # pyright: ignore[reportPrivateUsage] - the same read-only loading
-)
+from ops_tasks.systems.sqlmesh_project_worker import context_of
 
 MD = "md:"
 ALSO_MD = re.compile(r"(?:md|motherduck):", re.IGNORECASE)
@@ -99,7 +97,7 @@ def reads(project: str, gateway: str | None) -> dict[str, Any]:
 
     The connections are read-only, so that nothing can be written.
     """
-    context = _context(project, gateway, read_only=True)
+    context = context_of(project, gateway, read_only=True)
     models = cast("Iterable[Any]", context.models.values())
     real = {model.fqn: model for model in models if not model.kind.is_external and not model.kind.is_seed}
     found: list[list[str]] = []

@@ -10,7 +10,7 @@ from sqlmesh.core.config.loader import load_configs
 
 from ops_tasks.errors import Refused, UsageError
 from ops_tasks.systems.sqlmesh_checks_worker import fingerprint, short
-from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
+from ops_tasks.systems.sqlmesh_project_worker import context_of
 from ops_tasks.systems.worker_main import progress
 
 NOT_COMPUTED = {"EXTERNAL", "EMBEDDED", "SEED"}

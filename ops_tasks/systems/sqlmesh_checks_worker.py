@@ -17,9 +17,7 @@ from sqlmesh.utils.errors import NoChangesPlanError, SQLMeshError
 
 from ops_tasks.systems.duck_worker import attached, forgo_locks
 from ops_tasks.systems.sql import day_of, ident
-from ops_tasks.systems.sqlmesh_worker import _audit as audit_ranges  # pyright: ignore[reportPrivateUsage]
-from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
-from ops_tasks.systems.sqlmesh_worker import _deployed as deployed  # pyright: ignore[reportPrivateUsage]
+from ops_tasks.systems.sqlmesh_project_worker import audit, context_of, deployed
 from ops_tasks.systems.worker_main import progress
 
 WIDTH = 110
@@ -87,7 +85,7 @@ def audits(project: str, gateway: str | None, environment: str, now: str | None 
     for snapshot in models:
         if snapshot.intervals and snapshot.model.audits_with_args:
             try:
-                found = audit_ranges(context, environment, {snapshot.name: _span(snapshot)}, now)
+                found = audit(context, environment, {snapshot.name: _span(snapshot)}, now)
             except (duckdb.Error, SQLMeshError) as error:
                 broken.append({"model": _short(snapshot), "reason": _first_line(error)})
             else:

@@ -18,12 +18,9 @@ from sqlmesh.utils.errors import SQLMeshError
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.sql import ident, literal
 from ops_tasks.systems.sqlmesh_checks_worker import lacking, short
-from ops_tasks.systems.sqlmesh_worker import SCD, WHOLE_HISTORY
-from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
-from ops_tasks.systems.sqlmesh_worker import _deployed as deployed  # pyright: ignore[reportPrivateUsage]
-from ops_tasks.systems.sqlmesh_worker import _ordered as ordered  # pyright: ignore[reportPrivateUsage]
-from ops_tasks.systems.sqlmesh_worker import _why as why  # pyright: ignore[reportPrivateUsage]
-from ops_tasks.systems.sqlmesh_worker import let_go as let_go
+from ops_tasks.systems.sqlmesh_models_worker import SCD, WHOLE_HISTORY
+from ops_tasks.systems.sqlmesh_project_worker import context_of, deployed, ordered, why
+from ops_tasks.systems.sqlmesh_project_worker import let_go as let_go
 from ops_tasks.systems.worker_main import progress
 
 NOT_COMPUTED = {"EXTERNAL", "EMBEDDED", "SEED"}

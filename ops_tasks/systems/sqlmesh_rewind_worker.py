@@ -11,9 +11,8 @@ from sqlmesh.core.snapshot.definition import Interval, Intervals, merge_interval
 from sqlmesh.utils.date import to_timestamp
 
 from ops_tasks.systems.sqlmesh_checks_worker import short
-from ops_tasks.systems.sqlmesh_worker import _context as context_of  # pyright: ignore[reportPrivateUsage]
-from ops_tasks.systems.sqlmesh_worker import _deployed as deployed  # pyright: ignore[reportPrivateUsage]
-from ops_tasks.systems.sqlmesh_worker import let_go as let_go
+from ops_tasks.systems.sqlmesh_project_worker import context_of, deployed
+from ops_tasks.systems.sqlmesh_project_worker import let_go as let_go
 from ops_tasks.systems.worker_main import progress
 
 Version = tuple[str, str]

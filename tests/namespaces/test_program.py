@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -53,6 +54,25 @@ def test_ops_tells_its_version_and_completes() -> None:
     assert "complete -F" in run(*OPS, "--print-completion-script", "bash").stdout
     assert "verify.dev" in run(*OPS, "--complete", "--", "ops").stdout.split()
     assert "--environment" in run(*OPS, "--complete", "--", "ops verify.dev -").stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("words", "reason", "way_out"),
+    [
+        (["backfil"], "No idea what 'backfil' is!", "did you mean 'backfill'?"),
+        (["snapshot.creat"], "No idea what 'snapshot.creat' is!", "did you mean 'snapshot.create'?"),
+        (["backfill", "--sorce=ebird"], "No idea what '--sorce' is!", "did you mean '--source'?"),
+        (["--lst"], "No idea what '--lst' is!", "did you mean '--list'?"),
+        (["zzzzzz"], "No idea what 'zzzzzz' is!", "ops --list"),
+        (["doctor", "--zzzzzzzzzzzz"], "No idea what '--zzzzzzzzzzzz' is!", "ops --help doctor"),
+    ],
+)
+def test_a_command_line_that_is_wrong_names_the_nearest_right_word(words: list[str], reason: str, way_out: str) -> None:
+    done = run(*OPS, *words)
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"✗ {reason}\n  → {way_out}\n")
+    told = run(*OPS, *words, "--json")
+    (found,) = json.loads(told.stdout)["findings"]
+    assert (told.returncode, found) == (2, {"reason": reason, "way_out": way_out})
 
 
 def test_ops_works_where_there_is_no_tasks_py(tmp_path: Path) -> None:
