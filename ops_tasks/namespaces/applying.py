@@ -41,6 +41,7 @@ def apply(_context: Context, file: str, plan: bool = False, stack: str = "", *, 
 
     from ops_tasks.errors import UsageError
     from ops_tasks.namespaces.guards import refuse_unfinished, refuse_unless_free
+    from ops_tasks.namespaces.resuming import afterwards
     from ops_tasks.namespaces.running import run_plan, steps
     from ops_tasks.operation import lock, saved
     from ops_tasks.report.plan import show_plan
@@ -74,7 +75,7 @@ def apply(_context: Context, file: str, plan: bool = False, stack: str = "", *, 
             return refused
         document = run_plan(found, made, terminal, descriptor, more)
     document = replace(document, task=TASK)
-    return document if document.code else _afterwards(found, kept, document, terminal)
+    return document if document.code else afterwards(found, kept.task, kept.arguments, document, terminal)
 
 
 def _refuse_applied(found: Stack, kept: Saved) -> None:
@@ -141,25 +142,3 @@ def _cramped(terminal: Terminal, found: Stack, kept: Saved, made: Plan, more: di
     terminal.show(f"[red]✗[/red] {escape(refusal.reason)}")
     terminal.show(f"  → {escape(refusal.way_out)}")
     return Document(TASK, "refused", findings=[asdict(refusal)], steps=steps(made), more=more)
-
-
-def _afterwards(found: Stack, kept: Saved, document: Document, terminal: Terminal) -> Document:
-    """What a direct run looks at when it is through: of a resumption, the days of the gap.
-
-    A direct run backfills what no load reaches any more; that is not in this plan, so it is told, not done.
-    """
-    from ops_tasks.namespaces import resuming
-    from ops_tasks.scenarios import resume, resume_facts
-
-    if kept.task != resume.TASK:
-        return document
-    facts = resume_facts.from_json(kept.arguments)
-    told = replace(resuming.later(found, facts, document, terminal, plan=True, yes=False), task=TASK)
-    findings = list(told.findings)
-    for one in told.more.get("backfills", []):
-        first, _, last = str(one["window"]).partition("..")
-        way = f"invoke ops.backfill --source={one['source']} --start={first} --end={last or first}"
-        reason = f"{one['source']}: {one['window']} is older than its loads reach, and is not in this plan"
-        findings.append({"source": one["source"], "reason": reason, "way_out": way})
-    status = "findings" if len(findings) > len(told.findings) else told.status
-    return replace(told, status=status, operation=kept.operation, findings=findings)

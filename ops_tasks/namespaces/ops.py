@@ -128,7 +128,10 @@ def retry(
         if later:
             kept = keep_later(found, record, lambda text: terminal.step("progress", text, None), (descriptor,))
             terminal.show(f"[green]✓[/green] everything as it was found is kept: {escape(kept)}")
-        return run_plan(found, made, terminal, descriptor, {}, record)
+        document = run_plan(found, made, terminal, descriptor, {}, record)
+    if document.code:
+        return document
+    return resuming.afterwards(found, made.task, made.arguments, document, terminal)
 
 
 @ops_task(

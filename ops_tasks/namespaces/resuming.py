@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import date
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,28 @@ def later(found: Stack, facts: Facts, document: Document, terminal: Terminal, *,
             findings.append({"source": name, "reason": reason, "way_out": way})
     status = "findings" if len(findings) > len(document.findings) else document.status
     return replace(document, status=status, findings=findings, more={**document.more, "backfills": done})
+
+
+def afterwards(
+    found: Stack, task: str, arguments: Mapping[str, Any], document: Document, terminal: Terminal
+) -> Document:
+    """What a direct run looks at when it is through, for a saved plan and for a retry: of a resumption, `later`.
+
+    A direct run backfills what no load reaches any more; that is in no such plan, so it is told, not done.
+    """
+    from ops_tasks.scenarios import resume_facts
+
+    if task != TASK:
+        return document
+    told = later(found, resume_facts.from_json(arguments), document, terminal, plan=True, yes=False)
+    findings = list(told.findings)
+    for one in told.more.get("backfills", []):
+        first, _, last = str(one["window"]).partition("..")
+        way = f"invoke ops.backfill --source={one['source']} --start={first} --end={last or first}"
+        reason = f"{one['source']}: {one['window']} is older than its loads reach, and is not in this plan"
+        findings.append({"source": one["source"], "reason": reason, "way_out": way})
+    status = "findings" if len(findings) > len(told.findings) else told.status
+    return replace(told, task=document.task, status=status, operation=document.operation, findings=findings)
 
 
 def _failed(found: Stack, document: Document, terminal: Terminal) -> list[dict[str, Any]]:

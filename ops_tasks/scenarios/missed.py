@@ -12,7 +12,7 @@ from typing import Any
 from ops_tasks.scenarios.schedules import DONE, FAILED, STOPPED, Ran, Schedule, Truth
 
 NONE, FAILED_TOO, COMPLETED = "none", "failed", "completed"
-RUNNING = "running"
+MISSING, RUNNING = "missing", "running"
 REPROCESS = (NONE, FAILED_TOO, COMPLETED)
 
 
@@ -25,7 +25,6 @@ class Request:
     partition: str | None = None
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     tags: Mapping[str, str] = field(default_factory=dict[str, str])
-    key: str | None = None
     skipped: str = ""
 
 
@@ -38,7 +37,6 @@ class Work:
     partition: str | None
     config: Mapping[str, Any]
     tags: Mapping[str, str]
-    key: str | None
     fires: tuple[float, float]
     count: int
     state: str
@@ -80,7 +78,6 @@ def works(schedule: Schedule, requests: Sequence[Request], runs: Iterable[Ran]) 
                 newest.partition,
                 newest.config,
                 newest.tags,
-                newest.key,
                 fires,
                 len(group),
                 _state(ran),
@@ -92,7 +89,7 @@ def works(schedule: Schedule, requests: Sequence[Request], runs: Iterable[Ran]) 
 
 def chosen(found: Iterable[Work], reprocess: str) -> list[Work]:
     """What is to be run, in Airflow's words: `none` is what never ran, `failed` also what failed, `completed` all."""
-    wanted = {NONE: {"missing"}, FAILED_TOO: {"missing", "failed"}, COMPLETED: {"missing", "failed", "done"}}[reprocess]
+    wanted = {NONE: {MISSING}, FAILED_TOO: {MISSING, "failed"}, COMPLETED: {MISSING, "failed", "done"}}[reprocess]
     return [work for work in found if work.state in wanted]
 
 
@@ -104,7 +101,9 @@ def merged(found: Iterable[Work]) -> list[Work]:
         if there is not None:
             newest = max(there, work, key=lambda one: one.fires[1])
             fires = (min(there.fires[0], work.fires[0]), newest.fires[1])
-            work = replace(newest, fires=fires, count=there.count + work.count)
+            missing = next((one for one in (there, work) if one.state == MISSING), newest)
+            told = {"fires": fires, "count": there.count + work.count, "state": missing.state, "run": missing.run}
+            work = replace(newest, **told)
         made[work.name] = work
     return list(made.values())
 
@@ -141,9 +140,9 @@ def fires_by_itself(schedule: Schedule, fires: Sequence[float]) -> bool:
 def comes(work: Work, newest: float | None) -> bool:
     """Whether the daemon asks for this by itself at its `newest` fire, be it wanted or not.
 
-    What has a run already comes once more, unless the schedule gives its runs keys: no key runs twice.
+    A run by hand is none of its: only one that this very fire has asked for is not made twice.
     """
-    return work.fires[1] == newest and (work.state == "missing" or work.key is None)
+    return work.fires[1] == newest
 
 
 def _same(one: Request) -> str:
@@ -162,7 +161,7 @@ def _text(value: object) -> str:
 
 def _state(ran: Ran | None) -> str:
     if ran is None:
-        return "missing"
+        return MISSING
     return "done" if ran.status in DONE else "failed" if ran.status in FAILED else RUNNING
 
 

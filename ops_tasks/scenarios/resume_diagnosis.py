@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -72,6 +72,7 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked, say: Say = s
     until = asked.until or truth.now
     section = schedules.section_of(stack)
     alive = lives(stack, hands, truth.beats, say)
+    dead = tuple(_dead(stack, hands, truth))
     on = tuple(one.name for one in truth.schedules if not one.on and _turned_on(one, truth, asked, section.off))
     off = tuple(one.name for one in truth.schedules if one.on and one.name in asked.keep_off)
     fires: list[Work] = []
@@ -90,7 +91,8 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked, say: Say = s
         told = requests(stack, hands, schedule, owed) if owed else []
         found = works(schedule, told, ran)
         asked_for = chosen(found, asked.reprocess)
-        waits = [work for work in found if work.state == RUNNING and not alive]  # nobody else will look at its end
+        # Nobody else looks at the end of what a dead daemon has left.
+        waits = [work for work in found if work.state == RUNNING and (not alive or work.run in dead)]
         todo = [work for work in found if work in asked_for or work in waits or comes(work, newest)]
         for work in todo:
             (fires if comes(work, newest) else fill).append(work)
@@ -98,7 +100,7 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked, say: Say = s
         made_up = [one for one in found if one not in todo and one.partition is None and one.state == "done"]
         tagged += [one for one in made_up if one.count > 1 and one.run not in told_already]
         notes += [*_skipped(schedule, told), *_left(found, todo)]
-    mine = {work.run for work in (*fires, *fill)}
+    mine = {work.run for work in fill}
     queued = tuple(run.id for run in truth.active if run.status == QUEUED and run.id not in mine)
     operation = new_id()
     return Facts(
@@ -113,10 +115,10 @@ def diagnose(stack: Stack, hands: Crew, truth: Truth, asked: Asked, say: Say = s
         fires=tuple(fires),
         works=tuple(merged(fill)),
         tagged=tuple(tagged),
-        dead=tuple(_dead(stack, hands, truth)),
+        dead=dead,
         queued=queued,
         notes=tuple(notes),
-        refusals=tuple(_refusals(stack, hands, truth)),
+        refusals=tuple(_refusals(truth, dead)),
     )
 
 
@@ -156,13 +158,15 @@ def _fires(schedule: Schedule, asked: Asked, until: float) -> list[float]:
     if asked.reprocess == COMPLETED and asked.since is not None:
         return [fire for fire in schedule.expected if begun <= fire <= until]
     if asked.reprocess == NONE:
-        return [fire for fire in schedule.unticked(until) if fire >= begun]
+        owed = {*schedule.unticked(until), *schedule.open}
+        return [fire for fire in schedule.expected if fire in owed and begun <= fire <= until]
     return [fire for fire in schedule.expected if begun <= fire <= until]
 
 
 def _newest(schedule: Schedule) -> float | None:
     """The fire that a daemon makes up for by itself: the newest there is, whatever window is asked for."""
-    return schedule.expected[-1] if fires_by_itself(schedule, schedule.expected) else None
+    newest = schedule.expected[-1] if schedule.expected else schedule.older
+    return newest if newest is not None and fires_by_itself(schedule, [newest]) else None
 
 
 def _beyond(schedule: Schedule, newest: float) -> str:
@@ -187,9 +191,8 @@ def _dead(stack: Stack, hands: Crew, truth: Truth) -> list[str]:
     return found
 
 
-def _refusals(stack: Stack, hands: Crew, truth: Truth) -> list[Refusal]:
+def _refusals(truth: Truth, dead: Collection[str]) -> list[Refusal]:
     """A run that is going on writes to the databases: nothing is kept, and nothing filled in, beside it."""
-    dead = set(_dead(stack, hands, truth))
     going = [run for run in truth.active if run.status in GOING_ON and run.id not in dead]
     return [
         Refusal(f"run {run.id[:8]} of {run.job} is going on since {clock(run.created)}", "let it end, then again")

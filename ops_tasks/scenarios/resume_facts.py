@@ -66,7 +66,7 @@ def from_json(value: Mapping[str, Any]) -> Facts:
 
 
 def _work(value: Mapping[str, Any]) -> Work:
-    told: dict[str, Any] = dict(value)
+    told: dict[str, Any] = {name: one for name, one in value.items() if name != "key"}  # an older journal has it
     first, last = value["fires"]
     told["fires"] = (float(first), float(last))
     return Work(**told)

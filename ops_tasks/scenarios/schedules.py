@@ -43,7 +43,8 @@ class Schedule:
     `status` is running, stopped, declared (by its code), or None when no daemon has ever seen it. `expected` are the
     fires of the lookback window, `ticks` those that the daemon has evaluated in it (time -> status). `started` is when
     it was turned on, `iterated` how far the daemon has looked, `first` and `last` its first and last tick ever, `again`
-    the last one, if a daemon that starts evaluates that once more.
+    the last one, if a daemon that starts evaluates that once more. `open` are fires that were evaluated, and whose runs
+    have not all ended; `older` is a fire before the window that nobody has looked at, where the window has none.
     """
 
     name: str
@@ -57,8 +58,10 @@ class Schedule:
     first: float | None = None
     last: float | None = None
     again: float | None = None
+    older: float | None = None
     expected: tuple[float, ...] = ()
     ticks: Mapping[float, str] = field(default_factory=dict[float, str])
+    open: frozenset[float] = frozenset()
     error: str = ""
 
     @property
@@ -171,7 +174,8 @@ def read(stack: Stack, hands: Crew, *, since: float | None = None, code: Mapping
         used=used,
         beats=told["beats"],
         schedules=tuple(
-            _schedule(one, told["schedules"].get(one["name"], {}), undone) for one in declared["schedules"]
+            _schedule(one, told["schedules"].get(one["name"], {}), undone, {run["id"] for run in told["active"]})
+            for one in declared["schedules"]
         ),
         runs=runs,
         active=tuple(Ran(**one) for one in told["active"]),
@@ -186,7 +190,7 @@ def reach(stack: Stack, since: float) -> float:
     return min(since, datetime.now(UTC).timestamp() - stack.config.watch.lookback / timedelta(seconds=1))
 
 
-def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any], undone: set[str]) -> Schedule:
+def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any], undone: set[str], active: set[str]) -> Schedule:
     """A tick counts for nothing when all that it asked for was rolled back."""
     ticks = state.get("ticks", [])
     return Schedule(
@@ -201,8 +205,10 @@ def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any], undone: set
         first=state.get("first"),
         last=state.get("last"),
         again=state.get("again"),
+        older=state.get("older"),
         expected=tuple(state.get("expected", ())),
         ticks={float(at): status for at, status, _, ids in ticks if not ids or not undone.issuperset(ids)},
+        open=frozenset(float(at) for at, _, _, ids in ticks if not active.isdisjoint(ids)),
         error=next((error for _, status, error, _ in reversed(ticks) if status == "failure"), "")
         if ticks and ticks[-1][1] == "failure"
         else "",

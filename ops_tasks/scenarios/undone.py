@@ -12,11 +12,12 @@ if TYPE_CHECKING:
     from ops_tasks.scenarios.schedules import Ran
 
 OPERATION = "ops/operation"
+RESUME, WITH_RUNS = "ops.resume", ("daemon", "dead ")
 
 
 @dataclass(frozen=True)
 class Span:
-    """A rolled-back operation: what ended between its beginning and the rollback (epoch seconds) is undone."""
+    """An operation that was put back: what ended between its beginning and its end (epoch seconds) is undone."""
 
     operation: str
     began: float
@@ -24,11 +25,18 @@ class Span:
 
 
 def spans(home: Path) -> list[Span]:
-    """Every operation of the stack that was rolled back and had changed something."""
+    """Every operation of the stack that was rolled back and had changed something.
+
+    And every resumption that has put itself back after it had begun with runs: by then it may have written dead ones
+    down, its daemon may have fired others, and its end has ended those.
+    """
     found: list[Span] = []
     for record in history(home):
         last = record.events[-1]
-        if record.status == "rolled_back" and not last.data.get("nothing_changed"):
+        resumed = record.planned.get("task") == RESUME and any(one.startswith(WITH_RUNS) for one in record.begun)
+        if (record.status == "rolled_back" and not last.data.get("nothing_changed")) or (
+            record.status == "put_back" and resumed
+        ):
             found.append(Span(record.operation, record.began.timestamp(), record.ended.timestamp()))
     return found
 

@@ -23,6 +23,7 @@ from ops_tasks.systems.worker_main import progress
 WORK = "ops/work"
 NAMESPACE = uuid.UUID("6f70735f-7461-736b-732d-726573756d65")
 POLL, LOOK, SILENT = 0.5, 10.0, 120.0
+WAITING, QUEUED_SECONDS = ("not_started", "queued"), 600.0
 CHECKS_PLANNED = DagsterEventType.ASSET_CHECK_EVALUATION_PLANNED
 MATERIALIZATION_PLANNED = DagsterEventType.ASSET_MATERIALIZATION_PLANNED
 CHECKED = DagsterEventType.ASSET_CHECK_EVALUATION
@@ -102,18 +103,24 @@ def submit(
 
 
 def wait(run: str) -> dict[str, Any]:
-    """Wait until a run has ended, and return it; `StepFailed` when the daemon that should execute it falls silent.
+    """Wait until a run has ended, and return it; `status` is `deleted` of one that is not there any more.
 
-    One whose process is gone has ended too, although it says that it goes on: it is written down as failed.
+    One whose process is gone has ended too, although it says that it goes on: it is written down as failed. Raises
+    `StepFailed` when the daemon that should execute it falls silent, or lets it stand in the queue with nothing to wait
+    for.
     """
-    instance, looked, before = _instance(), time.monotonic(), ""
+    instance, looked, idle, before = _instance(), time.monotonic(), time.monotonic(), ""
     while True:
-        found = _run(run)
+        found = _found_run(run)
+        if found is None:
+            return {"id": run, "job": "a job", "status": "deleted", "partition": None, "tags": {}}
         if found["status"].upper() not in ACTIVE:
             return found
         if found["status"] != before:
             before = found["status"]
             progress(f"run {run[:8]} of {found['job']}: {before}")
+        if before not in WAITING:
+            idle = time.monotonic()
         if time.monotonic() - looked > LOOK:
             looked = time.monotonic()
             if going_on.bury(instance, found):
@@ -121,6 +128,12 @@ def wait(run: str) -> dict[str, Any]:
             heard = [beat.timestamp for beat in instance.get_daemon_heartbeats().values()]
             if not heard or time.time() - max(heard) > SILENT:
                 raise StepFailed(f"run {run[:8]} is {before}, and the daemon is silent", "look into the daemon's log")
+            if going_on.going(instance):
+                idle = time.monotonic()
+            elif time.monotonic() - idle > QUEUED_SECONDS:
+                since = f"{QUEUED_SECONDS / 60:.0f} min"
+                reason = f"run {run[:8]} of {found['job']} is {before} for {since}, and no run goes on"
+                raise StepFailed(reason, "look at the limits of Dagster's run queue, or cancel it; then ops.retry")
         time.sleep(POLL)
 
 
@@ -159,8 +172,9 @@ def _same(runs: list[dict[str, Any]], partition: str | None, config: dict[str, A
 
 
 def tag(run: str, tags: dict[str, str]) -> None:
-    """Add tags to a run."""
-    _instance().add_run_tags(run, tags)
+    """Add tags to a run, if it is there still."""
+    if _found_run(run) is not None:
+        _instance().add_run_tags(run, tags)
 
 
 def evaluations(run: str) -> dict[str, Any]:
@@ -213,10 +227,15 @@ def _name(key: Any) -> str:
 
 
 def _run(run: str) -> dict[str, Any]:
-    records = _instance().get_run_records(RunsFilter(run_ids=[run]))
-    if not records:
+    found = _found_run(run)
+    if found is None:
         raise StepFailed(f"run {run} is not there any more", "invoke ops.resume plans anew")
-    return told(records[0])
+    return found
+
+
+def _found_run(run: str) -> dict[str, Any] | None:
+    records = _instance().get_run_records(RunsFilter(run_ids=[run]))
+    return told(records[0]) if records else None
 
 
 def _instance() -> DagsterInstance:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import takewhile
 from typing import Any, TypedDict
+from zoneinfo import ZoneInfo
 
 from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, build_schedule_context
 from dagster._core.definitions.reconstruct import repository_def_from_target_def
@@ -81,7 +82,7 @@ def storage(declared: Code, since: float, until: float) -> dict[str, Any]:
     A schedule's state: `status` (running, stopped or declared), `started` (since when it is on), `iterated` (how far
     the daemon has looked), `ticks` ([time, status, error, runs]) from `since` on, `first` (its first tick ever),
     `again` (its newest tick, if a daemon that starts evaluates that once more), `expected` (every fire between `since`
-    and `until` by cron and zone).
+    and `until` by cron and zone), `older` (the newest fire before those that nobody has looked at, if there are none).
     """
     instance = _instance()
     states = {state.instigator_name: state for state in instance.all_instigator_state() if _is_schedule(state)}
@@ -89,10 +90,7 @@ def storage(declared: Code, since: float, until: float) -> dict[str, Any]:
     return {
         "beats": _beats(instance),
         "schedules": {
-            one["name"]: {
-                **_state(instance, states.get(one["name"]), since),
-                "expected": expected(one["crons"], one["zone"], since, until),
-            }
+            one["name"]: _with_fires(one, _state(instance, states.get(one["name"]), since), since, until)
             for one in declared["schedules"]
         },
         "undeclared": sorted(name for name, state in states.items() if name not in names and state.is_running),
@@ -109,8 +107,16 @@ def expected(crons: list[str], zone: str, since: float, until: float) -> list[fl
     return [fire.timestamp() for fire in takewhile(lambda fire: fire.timestamp() <= until, fires)]
 
 
+def _with_fires(declared: Declared, state: dict[str, Any], since: float, until: float) -> dict[str, Any]:
+    found = expected(declared["crons"], declared["zone"], since, until)
+    last = state["last"] if state["again"] is None else state["again"] - 1
+    looked = max(state["started"] or 0, state["iterated"] or 0, last or 0)
+    past = expected(declared["crons"], declared["zone"], looked, since) if looked and not found else []
+    return {**state, "expected": found, "older": next((fire for fire in reversed(past) if fire > looked), None)}
+
+
 def requests(module: str, folder: str, schedule: str, fires: list[float]) -> list[dict[str, Any]]:
-    """What a schedule would have asked for at each fire: `fire`, `partition`, `config`, `tags`, `key`; or `skipped`.
+    """What a schedule would have asked for at each fire: `fire`, `partition`, `config`, `tags`; or `skipped`.
 
     The schedule's own function is asked, as the daemon would have asked it.
     """
@@ -118,8 +124,9 @@ def requests(module: str, folder: str, schedule: str, fires: list[float]) -> lis
     definition = repository.get_schedule_def(schedule)
     found: list[dict[str, Any]] = []
     instance = _instance()
+    zone = ZoneInfo(definition.execution_timezone or "UTC")  # as the daemon asks it: a day is one of the schedule's
     for fire in fires:
-        at = datetime.fromtimestamp(fire, UTC)
+        at = datetime.fromtimestamp(fire, zone)
         context = build_schedule_context(instance=instance, scheduled_execution_time=at, repository_def=repository)
         try:
             answer = definition.evaluate_tick(context)
@@ -139,7 +146,6 @@ def requests(module: str, folder: str, schedule: str, fires: list[float]) -> lis
                     "partition": one.partition_key,
                     "config": one.run_config,
                     "tags": dict(one.tags),
-                    "key": one.run_key,
                 }
             )
     return found
@@ -193,7 +199,8 @@ def again(instance: DagsterInstance, tick: Any) -> bool:
 
 def _state(instance: DagsterInstance, state: Any, since: float) -> dict[str, Any]:
     if state is None:
-        return {"status": None, "started": None, "iterated": None, "first": None, "again": None, "ticks": []}
+        unseen = dict.fromkeys(("status", "started", "iterated", "first", "last", "again"))
+        return {**unseen, "ticks": []}
     data = state.instigator_data if isinstance(state.instigator_data, ScheduleInstigatorData) else None
     ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=TICKS)
     return {

@@ -6,19 +6,36 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 
 import dagster as dg
 import psutil
 import pytest
 from dagster import DagsterInstance, DagsterRun, DagsterRunStatus
-from dagster._core.remote_origin import RegisteredCodeLocationOrigin, RemoteJobOrigin, RemoteRepositoryOrigin
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteInstigatorOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+from dagster._core.scheduler.instigation import (
+    InstigatorState,
+    InstigatorStatus,
+    InstigatorType,
+    ScheduleInstigatorData,
+    TickData,
+    TickStatus,
+)
+from dagster._daemon.types import DaemonHeartbeat
+from dagster_shared.error import SerializableErrorInfo
 
 from ops_tasks.errors import StepFailed
-from ops_tasks.systems import dagster_processes
+from ops_tasks.systems import dagster_processes, dagster_worker
 from ops_tasks.systems import dagster_runs_worker as worker
 
 WAITS = "import sys; print('there', flush=True); sys.stdin.read()"
@@ -31,6 +48,7 @@ child.wait()
 
 
 NIGHTLY = dg.JobDefinition(name="nightly", graph_def=dg.GraphDefinition(name="nightly"))
+SCHEDULE = RemoteInstigatorOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "all"), "nightly")
 ORIGIN = RemoteJobOrigin(RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("here"), "all"), "nightly")
 
 
@@ -77,6 +95,29 @@ def status(instance: DagsterInstance, run: DagsterRun) -> str:
     found = instance.get_run_by_id(run.run_id)
     assert found is not None
     return found.status.value
+
+
+def turned_on(instance: DagsterInstance, cron: str, at: float) -> None:
+    """The schedule is on since then, and nobody has looked at its fires."""
+    data = ScheduleInstigatorData(cron, at)
+    status = InstigatorStatus.RUNNING
+    instance.add_instigator_state(InstigatorState(SCHEDULE, InstigatorType.SCHEDULE, status, data))
+
+
+def ticked(instance: DagsterInstance, fire: float, status: TickStatus, failures: int) -> None:
+    """A tick of the schedule."""
+    kind = InstigatorType.SCHEDULE
+    error = SerializableErrorInfo("no answer", [], None) if status == TickStatus.FAILURE else None
+    runs: list[str] | None = [] if status == TickStatus.SUCCESS else None
+    instance.create_tick(
+        TickData(SCHEDULE.get_id(), "nightly", kind, status, fire, run_ids=runs, failure_count=failures, error=error)
+    )
+
+
+def heard(instance: DagsterInstance) -> None:
+    """A daemon that was heard just now, and will have been for a while."""
+    beat = DaemonHeartbeat(time.time() + 60, "SCHEDULER", "d", [])
+    instance.add_daemon_heartbeat(beat)
 
 
 def later(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
@@ -135,6 +176,56 @@ def test_nobody_waits_for_a_run_whose_process_is_gone(
     never = made(instance, DagsterRunStatus.NOT_STARTED)
     worker.quiet()
     assert (status(instance, run), status(instance, never)) == ("FAILURE", "NOT_STARTED")
+
+
+def test_a_run_that_was_deleted_is_at_its_end(instance: DagsterInstance) -> None:
+    run = made(instance, QUEUED)
+    instance.delete_run(run.run_id)
+    worker.tag(run.run_id, {"ops/work": "x"})
+    assert worker.wait(run.run_id)["status"] == "deleted"
+
+
+def test_a_queue_that_lets_a_run_stand_is_not_waited_for_for_ever(
+    instance: DagsterInstance, others: ExitStack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, "LOOK", 0.0)
+    monkeypatch.setattr(worker, "QUEUED_SECONDS", 1.0)
+    heard(instance)
+    run = made(instance, QUEUED)
+    with pytest.raises(StepFailed, match="is queued for 0 min, and no run goes on"):
+        worker.wait(run.run_id)
+    mine, _ = process(others, WAITS, instance.root_directory)
+    made(instance, STARTED, mine.pid)
+    began = time.monotonic()
+    threading.Timer(3.0, lambda: instance.report_run_canceled(run)).start()
+    assert worker.wait(run.run_id)["status"] == "canceled"
+    assert time.monotonic() - began > 2
+
+
+def test_a_fire_before_the_window_is_seen_where_the_daemon_would_still_evaluate_it(
+    instance: DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dagster_worker, "_kept", [instance])
+    at = [datetime(2026, *day, tzinfo=UTC).timestamp() for day in ((9, 20), (11, 1), (11, 6), (11, 20))]
+    begun, fire, since, until = at
+    turned_on(instance, "0 0 1 * *", begun)
+    monthly = dagster_worker.Declared(
+        name="nightly", job="job", crons=["0 0 1 * *"], zone="UTC", running=True, partitioned=False
+    )
+    declared = dagster_worker.Code(schedules=[monthly], assets={})
+    seen = dagster_worker.storage(declared, since, until)["schedules"]["nightly"]
+    assert (seen["expected"], seen["older"]) == ([], fire)
+    ticked(instance, fire, TickStatus.SUCCESS, 0)
+    assert dagster_worker.storage(declared, since, until)["schedules"]["nightly"]["older"] is None
+
+
+def test_a_tick_that_is_evaluated_once_more_has_not_failed(instance: DagsterInstance) -> None:
+    turned_on(instance, "0 6 * * *", 0.0)
+    fires = {100.0: (TickStatus.FAILURE, 0), 200.0: (TickStatus.FAILURE, 1), 300.0: (TickStatus.STARTED, 0)}
+    for fire, (status, failures) in fires.items():
+        ticked(instance, fire, status, failures)
+    seen = [worker.ticked("nightly", fire, None, {})["status"] for fire in fires]
+    assert seen == ["started", "failure", "started"]
 
 
 def test_what_goes_on_is_waited_for_while_the_daemon_is_heard_only(

@@ -50,13 +50,21 @@ with DagsterInstance.get() as instance:
     runs = instance.get_runs(RunsFilter(job_name="dated"))
     print(json.dumps([on, sorted(run.run_config["ops"]["note"]["config"]["day"] for run in runs if run.is_success)]))
 """
-DIED = """
+FIRED = """
 import sys
 from dagster import DagsterEvent, DagsterEventType, DagsterInstance, DagsterRunStatus, RunsFilter
+from dagster._core.scheduler.instigation import InstigatorType, TickData, TickStatus
+job, fire, died = sys.argv[1], float(sys.argv[2]), sys.argv[3] == "True"
 with DagsterInstance.get() as instance:
-    for run in instance.get_runs(RunsFilter(job_name=sys.argv[1], statuses=[DagsterRunStatus.QUEUED])):
-        begun = DagsterEvent(DagsterEventType.RUN_STARTING.value, run.job_name)
-        instance.report_dagster_event(begun, run.run_id)
+    (run,) = instance.get_runs(RunsFilter(job_name=job, statuses=[DagsterRunStatus.QUEUED]))
+    for state in instance.all_instigator_state(instigator_type=InstigatorType.SCHEDULE):
+        if state.instigator_name == job + "_schedule":
+            instance.create_tick(TickData(
+                instigator_origin_id=state.instigator_origin_id, instigator_name=state.instigator_name,
+                instigator_type=InstigatorType.SCHEDULE, status=TickStatus.SUCCESS, timestamp=fire,
+                selector_id=state.selector_id, run_ids=[run.run_id]))
+    if died:
+        instance.report_dagster_event(DagsterEvent(DagsterEventType.RUN_STARTING.value, job), run.run_id)
         instance.report_engine_event("Started process for run (pid: 999999999).", run)
 """
 MODULE = "    module: databox.definitions\n"
@@ -174,13 +182,12 @@ def test_a_hung_daemon_is_named_and_replaced(outage: Outage) -> None:
 
 @pytest.mark.parametrize("died", [False, True])
 def test_what_was_queued_or_had_died_with_the_daemon_is_seen_to_its_end(outage: Outage, died: bool) -> None:
-    outage.ticked({"all_pipelines_schedule": outage.fires(6)[-1:], "ebird_daily_schedule": outage.fires(5)[-1:]})
+    outage.ticked({"ebird_daily_schedule": outage.fires(5)})
     for job in ("all_pipelines", "noaa_ingestion"):
         run.python(outage.folder, "-m", "dagster", "job", "launch", "-w", "workspace.yaml", "-j", job)
-    if died:
-        run.python(outage.folder, "-c", DIED, "all_pipelines")
+    run.python(outage.folder, "-c", FIRED, "all_pipelines", str(outage.fires(6)[-1]), str(died))
     planned = outage.invoke("ops.resume", "--plan").document["plan"]
-    ((mine, state),) = [(one["run"], one["state"]) for one in planned["works"] if one["job"] == "all_pipelines"]
+    ((mine, state),) = [(one["run"], one["state"]) for one in planned["works"]]
     assert (state, planned["fires"]) == ("running", [])
     assert planned["dead"] == ([mine] if died else [])
     assert len(planned["queued"]) == 1

@@ -6,8 +6,12 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
 
 CODE = """
 import dagster as dg
@@ -35,7 +39,11 @@ def twice():
 def nothing():
     return dg.SkipReason("a holiday")
 
-defs = dg.Definitions(jobs=[loads, other], schedules=[elsewhere, twice, nothing])
+@dg.schedule(cron_schedule="30 0 * * *", job=loads, execution_timezone="Europe/Berlin")
+def early(context):
+    return dg.RunRequest(tags={"at": f"{context.scheduled_execution_time:%Y-%m-%d %H:%M}"})
+
+defs = dg.Definitions(jobs=[loads, other], schedules=[elsewhere, twice, nothing, early])
 """
 ASK = """
 import json, sys
@@ -45,9 +53,9 @@ print(json.dumps(requests("code_of_mine", sys.argv[1], sys.argv[2], [float(sys.a
 FIRE = 1_780_000_000.0
 
 
-def asked(folder: Path, schedule: str) -> list[dict[str, Any]]:
+def asked(folder: Path, schedule: str, fire: float = FIRE) -> list[dict[str, Any]]:
     (folder / "code_of_mine.py").write_text(CODE, encoding="utf-8")
-    words = [sys.executable, "-c", ASK, folder, schedule, str(FIRE)]
+    words = [sys.executable, "-c", ASK, folder, schedule, str(fire)]
     env = {**os.environ, "DAGSTER_HOME": str(folder), "PYTHONPATH": str(folder)}
     told = subprocess.run(words, check=True, capture_output=True, text=True, env=env, cwd=folder).stdout
     found: list[dict[str, Any]] = json.loads(told.splitlines()[-1])
@@ -56,10 +64,18 @@ def asked(folder: Path, schedule: str) -> list[dict[str, Any]]:
 
 def test_a_daemon_runs_the_job_of_the_schedule_whatever_a_request_names(tmp_path: Path) -> None:
     (one,) = asked(tmp_path, "elsewhere")
-    assert (one["job"], one["key"], one["fire"]) == ("loads", "a", FIRE)
+    assert (one["job"], one["fire"]) == ("loads", FIRE)
     assert one["tags"]["of"] == "mine"
 
 
+@pytest.mark.parametrize("day", ["2026-07-15", "2026-01-15", "2026-03-29", "2026-10-25"])
+def test_a_schedule_is_asked_in_its_own_zone_as_by_the_daemon(tmp_path: Path, day: str) -> None:
+    local = f"{day} 00:30"
+    fire = datetime.fromisoformat(local).replace(tzinfo=ZoneInfo("Europe/Berlin")).timestamp()
+    (one,) = asked(tmp_path, "early", fire)
+    assert (one["fire"], one["tags"]["at"]) == (fire, local)
+
+
 def test_every_request_of_a_fire_and_a_reason_for_none(tmp_path: Path) -> None:
-    assert [(one["key"], bool(one["config"])) for one in asked(tmp_path, "twice")] == [("a", False), ("b", True)]
+    assert [bool(one["config"]) for one in asked(tmp_path, "twice")] == [False, True]
     assert asked(tmp_path, "nothing") == [{"fire": FIRE, "skipped": "a holiday"}]

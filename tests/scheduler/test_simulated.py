@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from ops_tasks.scenarios import resume_diagnosis
 from ops_tasks.scenarios.heartbeat import SECOND_LOOK, summed_up
-from ops_tasks.scenarios.missed import Request, Work, chosen, comes, fires_by_itself, merged, was_on, works
+from ops_tasks.scenarios.missed import Request, Work, chosen, fires_by_itself, merged, was_on, works
 from ops_tasks.scenarios.resume import recover
-from ops_tasks.scenarios.resume_diagnosis import Asked
-from ops_tasks.scenarios.resume_facts import ALIVE, Facts, from_json, to_json
+from ops_tasks.scenarios.resume_facts import ALIVE, Facts
 from ops_tasks.scenarios.schedules import Ran, Schedule, Truth
 from ops_tasks.scenarios.signs import HOUR, signs
-from ops_tasks.sections import DagsterSection, OpsSection, WatchSection
-from ops_tasks.stack import Stack
-from ops_tasks.systems.crew import Crew
+from ops_tasks.sections import DagsterSection, WatchSection
 from ops_tasks.systems.daemon import Process
 from ops_tasks.systems.dagster_worker import expected
+from tests.scheduler.simulated import DAEMONS, DAY, FIRES, NOW, STACK, run, schedule, truth
 
-DAY = 86400.0
 LATE = (0.0, 1.0, 89.0, 601.0)
 WATCH, DAGSTER = WatchSection(), DagsterSection(module="m")
-CONFIG = {"databases": {"raw": "raw.duckdb"}, "sqlmesh": {"project": "p"}, "dagster": {"module": "m"}}
-STACK = Stack(Path("none/invoke.yaml"), Path("none"), OpsSection.model_validate(CONFIG))
-DAEMONS = ("SCHEDULER", "SENSOR", "QUEUED_RUN_COORDINATOR")
 SCHEDULES = {
     "nightly": ("0 6 * * *", "UTC"),
     "berlin": ("30 2 * * *", "Europe/Berlin"),
@@ -37,21 +29,6 @@ SCHEDULES = {
     "hourly": ("15 * * * *", "Europe/Berlin"),
     "weekdays": ("0 7 * * 1-5", "America/New_York"),
 }
-
-
-def truth(now: float, schedules: tuple[Schedule, ...], age: float = 20.0, **more: Any) -> Truth:
-    told: dict[str, object] = {
-        "now": now,
-        "since": now - 14 * DAY,
-        "used": True,
-        "beats": dict.fromkeys(DAEMONS, now - age),
-        "schedules": schedules,
-        "runs": {},
-        "active": (),
-        "assets": {"mart": (36.0, now - 3600.0)},
-        "processes": (),
-    }
-    return Truth(**(told | more))  # type: ignore[arg-type]
 
 
 def owed(seen: Truth) -> dict[str, list[object]]:
@@ -141,19 +118,7 @@ def test_an_hourly_schedule_has_every_hour_of_such_a_day(day: str, hours: int) -
     assert len(expected(["15 * * * *"], "Europe/Berlin", begin.timestamp(), end.timestamp() - 1)) == hours
 
 
-NOW = datetime(2026, 11, 23, 12, tzinfo=UTC).timestamp()
-FIRES = tuple(NOW - DAY * days - 6 * 3600 for days in (3, 2, 1, 0))
 HALVES = (("night", FIRES[:2]), ("noon", FIRES[2:]))
-
-
-def schedule(**more: object) -> Schedule:
-    told: dict[str, object] = {"status": "running", "started": FIRES[0] - 9 * DAY, "expected": FIRES}
-    fixed: dict[str, object] = {"name": "nightly", "job": "job", "zone": "UTC", "partitioned": False, "default": True}
-    return Schedule(**(fixed | told | more))  # type: ignore[arg-type]
-
-
-def run(status: str, created: float, partition: str | None = None) -> Ran:
-    return Ran(f"{status}{created}", "job", status, partition, created)
 
 
 def test_many_fires_of_a_job_without_partitions_are_one_run() -> None:
@@ -173,7 +138,7 @@ def test_every_partition_and_every_configuration_is_a_run_of_its_own() -> None:
 def test_every_set_of_tags_is_a_run_of_its_own_and_those_of_dagster_are_none() -> None:
     asked = [Request(fire, "job", tags={"day": str(fire), "dagster/schedule_name": "nightly"}) for fire in FIRES]
     assert len({work.name for work in works(schedule(), asked, [])}) == 4
-    asked = [Request(fire, "job", tags={"dagster/run_key": str(fire)}, key=str(fire)) for fire in FIRES]
+    asked = [Request(fire, "job", tags={"dagster/run_key": str(fire)}) for fire in FIRES]
     assert [work.name for work in works(schedule(), asked, [])] == ["job once"]
 
 
@@ -201,6 +166,17 @@ def test_what_two_schedules_ask_alike_is_one_run() -> None:
     assert (both.fires, both.count, both.schedule) == ((FIRES[0], FIRES[-1]), 4, "noon")
     other = works(schedule(name="noon"), [Request(FIRES[-1], "job", config={"day": 1})], [])
     assert len(names([*night, *noon, *other])) == 2
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_of_what_two_schedules_ask_alike_what_is_missing_to_one_is_missing(turn: int) -> None:
+    rival = Ran("Z", "job", "queued", "p", FIRES[-1] + 1, config='{"x": 9}')
+    one = Request(FIRES[-1], "job", "p", config={"x": 1})
+    alone = works(schedule(name="a"), [one], [rival])
+    both = works(schedule(name="b"), [one, Request(FIRES[-1], "job", "p", config={"x": 2})], [rival])
+    assert [work.state for work in alone] == ["running"]
+    found = merged([*alone, *both][::turn])
+    assert {(work.config["x"], work.state, work.run) for work in found} == {(1, "missing", None), (2, "missing", None)}
 
 
 def names(found: list[Work]) -> set[str]:
@@ -247,73 +223,6 @@ def test_what_is_run_again(ran: list[Ran], state: str, none: int, failed: int, c
 )
 def test_what_the_daemon_fires_by_itself(more: dict[str, object], expected_: bool) -> None:
     assert fires_by_itself(schedule(**more), FIRES) is expected_
-
-
-def planned(monkeypatch: pytest.MonkeyPatch, schedules: tuple[Schedule, ...], asked: Asked, **more: Any) -> Facts:
-    """What `ops.resume` would do about schedules whose fires are about a partition each."""
-
-    def told(_stack: Stack, _hands: object, one: Schedule, fires: list[float]) -> list[Request]:
-        return [Request(fire, one.job, str(FIRES.index(fire)) if one.partitioned else None) for fire in fires]
-
-    monkeypatch.setattr(resume_diagnosis, "requests", told)
-    seen = truth(NOW, schedules, age=NOW, **more)
-    return resume_diagnosis.diagnose(STACK, Crew(Path("none")), seen, asked)
-
-
-@pytest.mark.parametrize(
-    ("asked", "filled"),
-    [
-        (Asked(), ["0", "1", "2"]),
-        (Asked(until=FIRES[2]), ["0", "1", "2"]),
-        (Asked(until=FIRES[1]), ["0", "1"]),
-        (Asked(since=FIRES[1], until=FIRES[1] + 1), ["1"]),
-        (Asked(since=FIRES[-1] + 1), []),
-    ],
-)
-def test_the_newest_fire_comes_by_itself_whatever_window_is_asked_for(
-    monkeypatch: pytest.MonkeyPatch, asked: Asked, filled: list[str]
-) -> None:
-    found = planned(monkeypatch, (schedule(partitioned=True),), asked)
-    assert [work.partition for work in found.fires] == ["3"]
-    assert [work.partition for work in found.works] == filled
-    inside = (asked.since or 0) <= FIRES[-1] <= (asked.until or NOW)
-    assert ["was not asked for" in note for note in found.notes] == ([] if inside else [True])
-
-
-def test_a_window_of_a_job_without_partitions_ends_with_the_newest_fire(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = planned(monkeypatch, (schedule(),), Asked(until=FIRES[1]))
-    assert [(work.fires, work.count) for work in found.fires] == [((FIRES[0], FIRES[-1]), 3)]
-    assert found.works == ()
-
-
-@pytest.mark.parametrize(
-    ("status", "key", "coming"),
-    [
-        ("missing", "3", True),
-        ("done", None, True),
-        ("done", "3", False),
-        ("failed", None, True),
-        ("running", None, True),
-        ("running", "3", False),
-    ],
-)
-def test_what_was_run_by_hand_is_fired_all_the_same(status: str, key: str | None, coming: bool) -> None:
-    work = Work("nightly", "job", "3", {}, {}, key, (FIRES[-1], FIRES[-1]), 1, status)
-    assert comes(work, FIRES[-1]) is coming
-    assert not comes(work, FIRES[-2])
-    assert not comes(work, None)
-
-
-def test_a_schedule_that_is_on_and_to_be_kept_off_is_turned_off_before_the_daemon_starts(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    other = schedule(name="other", job="other")
-    found = planned(monkeypatch, (schedule(), other), Asked(keep_off=("nightly",)))
-    assert (found.off, {work.schedule for work in found.runs}) == (("nightly",), {"other"})
-    steps = [step.name for step in recover(STACK, from_json(to_json(found))).steps]
-    assert steps.index("off nightly") < steps.index("daemon")
-    off = planned(monkeypatch, (schedule(status="stopped"), other), Asked(keep_off=("nightly",)))
-    assert (off.off, off.on) == ((), ())
 
 
 def test_what_was_off_on_purpose() -> None:

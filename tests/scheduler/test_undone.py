@@ -52,3 +52,24 @@ def test_only_a_rollback_that_put_something_back_undoes_runs(tmp_path: Path) -> 
     (found,) = spans(tmp_path)
     assert found.operation == "bbb222"
     assert found.began <= found.ended <= time.time()
+
+
+@pytest.mark.parametrize(
+    ("task", "step", "counts"),
+    [
+        ("ops.resume", "daemon", True),
+        ("ops.resume", "dead 0a1b2c3d", True),
+        ("ops.resume", "snapshot", False),
+        ("ops.backfill", "daemon", False),
+    ],
+)
+def test_a_resumption_that_puts_itself_back_undoes_the_runs_that_it_met(
+    tmp_path: Path, task: str, step: str, counts: bool
+) -> None:
+    journal = Journal(operations(tmp_path) / "abc123")
+    journal.append("planned", task=task)
+    journal.append("started", step)
+    journal.append("failed", step)
+    journal.append("put_back")
+    canceled = Ran("r", "job", "canceled", "3", 5.0, None, time.time(), {"ops/operation": "abc123"})
+    assert is_undone(canceled, spans(tmp_path)) is counts
