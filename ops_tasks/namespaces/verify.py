@@ -93,14 +93,14 @@ def tell(terminal: Terminal, title: str, body: Callable[[Say], Verdict]) -> Verd
     """Run one verification and show how it went; one that breaks is a finding, never a pass."""
     import time
 
-    from ops_tasks.errors import StepFailed
+    from ops_tasks.errors import Refused, StepFailed
     from ops_tasks.scenarios.verify import Verdict, finding
 
     began = time.monotonic()
     terminal.step("started", title, None)
     try:
         verdict = body(lambda text: terminal.step("progress", text, None))
-    except StepFailed as error:
+    except (StepFailed, Refused) as error:
         broken = finding(f"it could not run: {error.reason}", error.way_out)
         verdict = Verdict(title.lower(), "not run", (broken,), {})
     except BaseException:

@@ -17,7 +17,7 @@ from sqlmesh.utils.errors import NoChangesPlanError, SQLMeshError
 
 from ops_tasks.systems.duck_worker import attached, forgo_locks
 from ops_tasks.systems.sql import day_of, ident
-from ops_tasks.systems.sqlmesh_project_worker import audit, context_of, deployed
+from ops_tasks.systems.sqlmesh_project_worker import audit, context_of, deployed, state_of
 from ops_tasks.systems.worker_main import progress
 
 WIDTH = 110
@@ -56,7 +56,7 @@ def be_polite(project: str, gateway: str | None, files: list[str]) -> None:
     context = context_of(project, gateway, read_only=True)
     warehouse: Any = context.engine_adapter
     warehouse.fetchall("SELECT 1")
-    context.state_reader.get_environments_summary()
+    state_of(context).get_environments_summary()
     forgo_locks(*files)
 
 
@@ -64,7 +64,7 @@ def environments(project: str, gateway: str | None) -> dict[str, dict[str, str]]
     """Return every environment of the state: `suffix` (what its schemas end in) and `target` (what is suffixed)."""
     context = context_of(project, gateway, read_only=True)
     found: dict[str, dict[str, str]] = {}
-    for summary in context.state_reader.get_environments_summary():
+    for summary in state_of(context).get_environments_summary():
         naming = deployed(context, summary.name)[0].naming_info
         suffix = "" if naming.name.lower() == "prod" else f"__{naming.name}"
         found[summary.name] = {"suffix": suffix, "target": str(naming.suffix_target.value)}
@@ -113,7 +113,7 @@ def drift(project: str, gateway: str | None, raw: dict[str, str]) -> dict[str, l
     there = {(str(catalog), str(schema), str(table)) for catalog, schema, table in rows}
     problems: list[Drift] = []
     wanted: set[tuple[str, str, str]] = set()
-    for summary in context.state_reader.get_environments_summary():
+    for summary in state_of(context).get_environments_summary():
         naming = deployed(context, summary.name)[0].naming_info
         for snapshot in _models(context, summary.name):
             if snapshot.model.kind.is_embedded:
@@ -154,6 +154,7 @@ def explain(project: str, gateway: str | None, environment: str, now: str | None
     output = io.StringIO()
     set_console(TerminalConsole(console=Console(file=output, width=WIDTH, no_color=True)))
     context = context_of(project, gateway, read_only=True)
+    state_of(context)
     try:
         made = context.plan(
             environment, no_prompts=True, auto_apply=False, explain=True, skip_tests=True, execution_time=now

@@ -20,10 +20,11 @@ from sqlmesh.core.config.connection import (
 from sqlmesh.core.config.loader import load_configs
 from sqlmesh.core.console import NoopConsole, set_console
 from sqlmesh.core.snapshot import Snapshot, SnapshotId
+from sqlmesh.core.state_sync import StateReader
 from sqlmesh.utils.concurrency import NodeExecutionFailedError
 from sqlmesh.utils.errors import SQLMeshError
 
-from ops_tasks.errors import UsageError, nearest
+from ops_tasks.errors import Refused, UsageError, nearest
 from ops_tasks.systems.attaching_worker import MD
 from ops_tasks.systems.worker_main import progress, scratch
 
@@ -132,13 +133,29 @@ def _attached_read_only(option: Any, instead: Mapping[Path, str | None]) -> Duck
     return DuckDBAttachOptions(type="duckdb", path=other, read_only=True)
 
 
+def state_of(context: Context) -> StateReader:
+    """What reads the state; `Refused` where there is none.
+
+    SQLMesh (0.236) would begin a new one, and what looks at a project writes nothing.
+    """
+    try:
+        return context.state_reader
+    except SQLMeshError:
+        begun = context._state_sync  # pyright: ignore[reportPrivateUsage]
+        if begun is None or begun.get_versions(validate=False).schema_version:
+            raise
+        context._state_sync = None  # pyright: ignore[reportPrivateUsage]
+        raise Refused("there is no SQLMesh state", "invoke ops.doctor tells what is lost, and who has it") from None
+
+
 def deployed(context: Context, environment: str) -> tuple[Any, dict[SnapshotId, Snapshot]]:
     """An environment by its name and its snapshots, by the state; `UsageError` names the nearest that there is."""
-    found = context.state_reader.get_environment(environment)
+    state = state_of(context)
+    found = state.get_environment(environment)
     if found is None:
-        known = [summary.name for summary in context.state_reader.get_environments_summary()]
+        known = [summary.name for summary in state.get_environments_summary()]
         raise UsageError(f"SQLMesh has no environment {environment!r}", nearest(environment, known))
-    return found, dict(context.state_reader.get_snapshots(found.snapshots))
+    return found, dict(state.get_snapshots(found.snapshots))
 
 
 def ordered(snapshots: Iterable[Snapshot]) -> Iterator[Snapshot]:

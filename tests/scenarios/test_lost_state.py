@@ -17,6 +17,7 @@ from ops_tasks.scenarios.lost_state import lost_state, refuse_without
 from ops_tasks.scenarios.recovery_facts import Options
 from ops_tasks.stack import Stack, find
 from ops_tasks.systems.crew import Crew
+from tests.conftest import Sandbox
 
 
 @pytest.fixture
@@ -84,3 +85,17 @@ def test_of_a_file_that_is_gone_others_speak(tmp_path: Path, hands: Crew) -> Non
     stack = made(tmp_path, "s.duckdb")
     (tmp_path / "s.duckdb").unlink()
     assert lost_state(stack, hands) is None
+
+
+@pytest.mark.rehearsal
+def test_whoever_needs_the_state_says_that_there_is_none(sandbox: Sandbox) -> None:
+    with duckdb.connect(str(sandbox.folder / "data" / "sqlmesh_state.duckdb")) as state:
+        state.execute("DROP SCHEMA sqlmesh CASCADE")
+    before, said = sandbox.hashes(), "there is no SQLMesh state"
+    window = ("--source=ebird", f"--start={sandbox.today - timedelta(days=3)}", "--plan")
+    for words, code in ((("verify.drift",), 1), (("ops.backfill", *window), 3), (("plan.prod",), 3)):
+        ran = sandbox.invoke(*words)
+        assert ran.code == code, ran.err
+        assert said in ran.document["findings"][0]["reason"]
+        assert "ops.doctor" in ran.document["findings"][0]["way_out"]
+    assert sandbox.hashes() == before
