@@ -8,7 +8,7 @@ import duckdb
 
 from ops_tasks.systems.attaching_worker import base_tables, real
 from ops_tasks.systems.duck_worker import attached
-from ops_tasks.systems.sql import ident
+from ops_tasks.systems.sql import ROW, ident
 from ops_tasks.systems.steady_worker import steady_if_remote
 
 
@@ -49,7 +49,7 @@ def _catalog(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, H
     for name, schema, table in base_tables(connection):
         if name == catalog:
             where = ident(database, schema, table)
-            rows, digest = connection.execute(f"SELECT count(*), sum(hash(t)) FROM {where} t").fetchall()[0]
+            rows, digest = connection.execute(f"SELECT count(*), sum(hash({ROW})) FROM {where} {ROW}").fetchall()[0]
             found[f"{schema}.{table}"] = Held(kind="table", rows=rows, digest=f"{defined[schema, table]} {digest or 0}")
     return found
 

@@ -12,7 +12,7 @@ import duckdb
 
 from ops_tasks.errors import StepFailed
 from ops_tasks.systems.attaching_worker import attach, base_tables, files
-from ops_tasks.systems.sql import NO_DAY, NO_PARENT, day_of, ident, literal
+from ops_tasks.systems.sql import NO_DAY, NO_PARENT, ROW, day_of, ident, literal
 from ops_tasks.systems.steady_worker import steady_if_remote
 
 INEXACT = {"DOUBLE", "FLOAT"}
@@ -191,7 +191,7 @@ def _unreadable(connection: duckdb.DuckDBPyConnection) -> list[str]:
     problems: list[str] = []
     for name in base_tables(connection):
         try:
-            connection.execute(f"SELECT sum(hash(t)) FROM {ident(*name)} t").fetchall()
+            connection.execute(f"SELECT sum(hash({ROW})) FROM {ident(*name)} {ROW}").fetchall()
         except duckdb.Error as error:
             problems.append(f"{'.'.join(name)}: {str(error).splitlines()[0]}")
     return problems

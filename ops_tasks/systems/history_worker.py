@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import duckdb
 
 from ops_tasks.systems.duck_worker import attached
-from ops_tasks.systems.sql import day_of, ident, literal
+from ops_tasks.systems.sql import ROW, day_of, ident, literal
 from ops_tasks.systems.steady_worker import steady_if_remote
 from ops_tasks.systems.worker_main import progress
 
@@ -76,7 +76,8 @@ def _look(connection: duckdb.DuckDBPyConnection, table: str, column: str | None)
         column = column or (dates[0] if len(dates) == 1 else None)
         day = (day_of(column, types[column]) if column is not None and column in types else None) or "NULL"
         asked: Any = connection.execute(
-            f"SELECT count(*), count(DISTINCT {day}), min({day}), max({day}), sum(hash(t)) FROM {ident(*parts)} t"
+            f"SELECT count(*), count(DISTINCT {day}), min({day}), max({day}), sum(hash({ROW})) "
+            f"FROM {ident(*parts)} {ROW}"
         ).fetchall()[0]
     except duckdb.Error as error:
         return Look(rows=0, days=0, first=None, last=None, problem=_line(error))

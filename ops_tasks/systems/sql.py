@@ -16,6 +16,8 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
+# A whole row is asked for by its table's alias, and DuckDB looks for a column of that name first: this is none's.
+ROW = ident("the whole row, to ops-tasks")
 COMPACT = r"^\s*(\d{8})(?:[T ].*|\s*)$"
 FIRST, LAST = "DATE '0001-01-01'", "DATE '9999-12-31'"
 
