@@ -50,6 +50,11 @@ def run_plan(
         for table, rows in _removed(outcome):
             terminal.show(f"[green]✓[/green] {escape(table)}: {rows:,} rows without a parent removed")
         findings = [{"step": "restate", "reason": text, "way_out": ""} for text in _skipped(outcome)]
+        for clone in (one for result in outcome.results.values() for one in result.get("overwritten", [])):
+            reason = f"somebody else wrote in the moment of the cut: what was there is kept as {clone}"
+            findings.append(
+                {"step": "cut", "reason": reason, "way_out": "look into it, and bring over what is missing"}
+            )
         for finding in findings:
             terminal.show(f"[yellow]![/yellow] {escape(str(finding['reason']))}")
         terminal.show(f"\n[green]✓[/green] {escape(plan.title)}: done. Undo: invoke ops.rollback {plan.operation}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import file_digest
@@ -198,6 +198,8 @@ def _since(stack: Stack, taken: Snapshot, hands: Crew) -> list[str]:
 
 def _ages(stack: Stack, taken: Snapshot) -> list[Refusal]:
     """A database that the snapshot does not know would stay as it is, beside others of another age."""
+    if stack.remote:
+        return _remote_ages(stack, taken)
     known = set(taken.manifest["databases"])
     others = [
         stack.relative(path) for path in stack.duckdb_files if stack.relative(path) not in known and path.exists()
@@ -205,6 +207,19 @@ def _ages(stack: Stack, taken: Snapshot) -> list[Refusal]:
     return [
         Refusal(f"{path} is not in {taken.name}: its age would differ from the rest", "choose a newer snapshot")
         for path in others
+    ]
+
+
+def _remote_ages(stack: Stack, taken: Snapshot) -> list[Refusal]:
+    """The same of MotherDuck's databases, and one that is no database of the stack any more: nobody would bring it."""
+    points: Mapping[str, Any] = taken.manifest["points"]
+    age = f"is not in {taken.name}: its age would differ from the rest"
+    found = [Refusal(f"{MD}{name} {age}", "choose a newer snapshot") for name in stack.catalogs if name not in points]
+    way = "name it in ops.databases again, or choose a newer snapshot"
+    gone = [f"{MD}{name} of {taken.name}" for name in points if name not in stack.catalogs]
+    return [
+        *found,
+        *(Refusal(f"{name} is no database of the stack any more", way) for name in gone),
     ]
 
 

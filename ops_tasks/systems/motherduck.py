@@ -159,13 +159,16 @@ class MotherDuck(LocalFiles):
             self._keep_present(different, quarantine, hands, say)
         if different:
             say(f"bringing {', '.join(different)} back")
-            hands.call("motherduck", "put", say, points={name: points[name] for name in different})
+            ending = suffix("aside", quarantine) if over is not None else ""
+            hands.call("motherduck", "put", say, points={name: points[name] for name in different}, aside=ending)
             if wrong := self._differing(hands, {name: wanted[name] for name in different}, kept.manifest):
                 raise StepFailed(f"{MD}{wrong[0]} is not what was kept, after it was brought back", "try again")
         local = None if only is None else [path for path in only if not path.startswith(MD)]
         done = super().restore(kept, quarantine, hands, say, consume=consume, only=local, over=over)
         replaced = [*done["replaced"], *(f"{MD}{name}" for name in different)]
-        aside = [] if only is not None or over is not None else self._kept_aside(quarantine, hands)
+        if over is not None:
+            return done | {"replaced": replaced, "overwritten": self._overwritten(quarantine, (over, kept), hands, say)}
+        aside = [] if only is not None else self._kept_aside(quarantine, hands)
         return done | {"replaced": replaced, "aside": aside}
 
     def has_begun(self, quarantine: Path) -> bool:
@@ -223,7 +226,8 @@ class MotherDuck(LocalFiles):
     def _refuse_changed(self, names: list[str], hands: Crew, over: Kept) -> None:
         """Raise `StepFailed` for a catalog that is not what was kept of the present."""
         there = set(account(hands)["databases"])
-        held = {name: over.manifest["content"][name] for name in names if name in there}
+        content = cast("Content", over.manifest["content"])
+        held = {name: content.get(name, {}) for name in names if name in there}
         if other := self._differing(hands, held, over.manifest):
             reason = f"{MD}{other[0]} was changed by somebody else since it was put into {over.folder.name}"
             raise StepFailed(reason, "let them finish, then try again")
@@ -251,6 +255,20 @@ class MotherDuck(LocalFiles):
         """What was there before everything was put back: every clone that this try or an earlier one has made."""
         ours = re.compile(rf"({'|'.join(map(re.escape, self.names))}){re.escape(suffix('aside', quarantine))}(_\d+)?")
         return [f"{MD}{name}" for name in sorted(account(hands)["databases"]) if ours.fullmatch(name)]
+
+    def _overwritten(self, quarantine: Path, known: Sequence[Kept], hands: Crew, say: Say) -> list[str]:
+        """Clones of what others have written between the last look and the cut; those of what is known are dropped."""
+        theirs: list[str] = []
+        for clone in self._kept_aside(quarantine, hands):
+            name = next(one for one in self.names if clone.startswith(f"{MD}{one}{suffix('aside', quarantine)}"))
+            found = self._content(hands, {name: clone})[name]
+            held = [(one.manifest.get("content", {}).get(name), one.manifest) for one in known]
+            if any(wanted is not None and same(found, wanted, manifest) for wanted, manifest in held):
+                hands.call("motherduck", "drop", databases=[clone.removeprefix(MD)])
+            else:
+                say(f"somebody has written to {name} in the moment of the cut: that is kept as {clone}")
+                theirs.append(clone)
+        return theirs
 
     def _equal(self, hands: Crew, name: str, clone: str) -> bool:
         """Whether a clone holds what its original does now."""

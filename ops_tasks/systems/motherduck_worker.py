@@ -8,8 +8,9 @@ no RENAME, no DROP SNAPSHOT and no alias. Every function may be asked again afte
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC
+from itertools import count
 from typing import Any, TypedDict
 
 import duckdb
@@ -109,13 +110,20 @@ def beside(databases: Sequence[str], suffix: str) -> dict[str, str]:
 
 
 @steady
-def put(points: dict[str, Point]) -> list[str]:
-    """Make every database what its point is; returns their names. A dropped one is made again."""
+def put(points: dict[str, Point], aside: str = "") -> list[str]:
+    """Make every database what its point is; returns their names. A dropped one is made again.
+
+    With `aside` what is there is cloned immediately before, as `<database><aside>`, or with a number behind it: anew at
+    every try, for what somebody else has written until then.
+    """
     with _connected() as connection:
         for database, point in points.items():
             progress(f"bringing {database} back")
             there = _account(connection)["databases"]
             source, selector = _source(point)
+            if aside and database in there:
+                clone = next(name for name in _numbered(f"{database}{aside}") if name not in there)
+                connection.execute(f"CREATE DATABASE {ident(clone)} FROM {ident(database)}")
             if database not in there:
                 connection.execute(f"CREATE DATABASE {ident(database)} FROM {ident(source)}{selector}")
             elif point["clone"]:
@@ -126,6 +134,11 @@ def put(points: dict[str, Point]) -> list[str]:
                 )
                 connection.execute(statement)
     return list(points)
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    yield from (f"{name}_{number}" for number in count(2))
 
 
 @steady

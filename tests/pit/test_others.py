@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import pytest
 
-from sandbox import breaks
+from ops_tasks.stack import find
+from ops_tasks.systems import backends, snapshots
+from ops_tasks.systems.backends import Kept
+from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.motherduck import MotherDuck
+from sandbox import breaks, stacks
 from tests.conftest import Sandbox, contents
 from tests.faults.both_ways import journal_has, kill_when, wait_for_workers
 from tests.motherduck.clients import well
@@ -116,3 +122,54 @@ def test_killed_in_the_cut_of_a_moment_in_place(remote_sandbox: Sandbox) -> None
     undone = remote_sandbox.invoke("ops.rollback", operation["operation"], "--yes")
     assert undone.code == 0, undone.err
     assert remote_sandbox.hashes() == before
+
+
+@pytest.mark.rehearsal
+def test_what_is_written_between_the_last_look_and_the_cut_is_kept_and_told(
+    remote_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept(remote_sandbox)
+    breaks.apply("mass-delete", remote_sandbox.folder)
+    for name, value in stacks.environment(remote_sandbox.folder).items():
+        monkeypatch.setenv(name, value)
+    stack = find(str(remote_sandbox.folder))
+    kept(remote_sandbox, "present")
+    looked = MotherDuck._refuse_changed  # pyright: ignore[reportPrivateUsage]
+
+    def looked_and_written(backend: MotherDuck, names: list[str], hands: Crew, over: Kept) -> None:
+        looked(backend, names, hands, over)
+        write(remote_sandbox, "raw_ebird")
+
+    monkeypatch.setattr(MotherDuck, "_refuse_changed", looked_and_written)
+    said: list[str] = []
+    with Crew(stack.root) as hands:
+        nightly, present = (snapshots.get(stack, name).kept for name in ("nightly", "present"))
+        quarantine = tmp_path / "0a1b2c" / "aside"
+        done = backends.of(stack).restore(
+            nightly, quarantine, hands, said.append, consume=False, only=None, over=present
+        )
+    assert done["overwritten"] == ["md:raw_ebird__aside_0a1b2c"]
+    assert any("somebody has written to raw_ebird in the moment of the cut" in line for line in said)
+    assert holds(remote_sandbox, "raw_ebird__aside_0a1b2c")
+    assert {name for name in others(remote_sandbox) if "aside" in name} == {"raw_ebird__aside_0a1b2c"}
+    assert not holds(remote_sandbox, "raw_ebird")
+
+
+@pytest.mark.rehearsal
+@pytest.mark.parametrize("more", [True, False], ids=["the stack has one more", "the snapshot has one more"])
+def test_a_database_that_only_one_of_them_knows_is_not_left_at_another_age(remote_sandbox: Sandbox, more: bool) -> None:
+    well(server(remote_sandbox), 'c.execute("CREATE DATABASE raw_new")')
+    file = remote_sandbox.folder / "invoke.yaml"
+    few = file.read_text(encoding="utf-8")
+    many = few.replace(
+        "    raw_usgs: data/raw_usgs.duckdb\n", "    raw_usgs: data/raw_usgs.duckdb\n    raw_new: new.db\n"
+    )
+    assert many != few
+    file.write_text(few if more else many, encoding="utf-8")
+    kept(remote_sandbox)
+    file.write_text(many if more else few, encoding="utf-8")
+    refused = remote_sandbox.invoke("ops.restore", "--snapshot=nightly", "--plan")
+    assert refused.code == 3, refused.err
+    reasons = [found["reason"] for found in refused.document["findings"]]
+    told = "is not in nightly: its age would differ" if more else "of nightly is no database of the stack any more"
+    assert any(reason.startswith("md:raw_new") and told in reason for reason in reasons), reasons
