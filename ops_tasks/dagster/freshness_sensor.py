@@ -17,7 +17,7 @@ from typing import cast
 
 import dagster as dg
 
-from ops_tasks.dagster import slas
+from ops_tasks.systems import slas
 
 TAGS = {"ops-tasks/sensor": "freshness"}
 # How far a clock of another machine may be ahead; what comes from further ahead would hide every later miss.

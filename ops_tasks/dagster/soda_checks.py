@@ -12,10 +12,10 @@ from typing import Any
 import dagster as dg
 
 from ops_tasks.dagster.datasets import dataset_of
-from ops_tasks.dagster.slas import AssetName, key_of
 from ops_tasks.dagster.verdicts import verdict
 from ops_tasks.errors import UsageError, nearest
 from ops_tasks.stack import Stack, find_above
+from ops_tasks.systems.slas import AssetName, key_of
 
 Asset = dg.AssetsDefinition | dg.AssetSpec | dg.SourceAsset | dg.AssetKey
 NO_CONTRACTS = "write `contracts: {path, data_source}` into the ops: section"

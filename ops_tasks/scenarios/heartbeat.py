@@ -25,9 +25,10 @@ from ops_tasks.systems.web import ask
 
 LIMIT = 45.0
 SECOND_LOOK, POLL = 60.0, 2.0
-CODE, CODE_SECONDS = "definitions.json", 3600.0
+CODE, CODE_SECONDS = "code.json", 3600.0
+NEW = "unknown.json"
 WEB_SECONDS = 10.0
-WATCHED = {"daemon", "missed", "paused", "tick", "late"}
+WATCHED = {"daemon", "error", "unknown", "missed", "paused", "tick", "stuck", "run", "late"}
 
 Say = Callable[[str], None]
 
@@ -41,6 +42,8 @@ def judge(stack: Stack, say: Say, *, note: bool = True) -> Verdict:
         owed = missing(stack, hands, truth)
     section = schedules.section_of(stack)
     found = [sign for sign in signs(truth, owed, stack.config.watch, section) if sign.cause in WATCHED]
+    new = _new(stack, [sign.object for sign in found if sign.cause == "unknown"], truth.now, note=note)
+    found = [sign for sign in found if sign.cause != "unknown" or sign.object not in new]
     web = web_server(section.webserver) if section.webserver else None
     if web is not None and web[0] is not None:
         found.append(Sign("web", "web server", web[0], "invoke dagster.dev, or start your own again"))
@@ -131,6 +134,17 @@ def _code(stack: Stack, hands: Crew, *, note: bool) -> Mapping[str, Any]:
     return found
 
 
+def _new(stack: Stack, names: Sequence[str], now: float, *, note: bool) -> set[str]:
+    """Those of the schedules that no daemon has seen which were not there `grace_minutes` ago: code comes first."""
+    file, since = stack.home / "watch" / NEW, dict[str, float]()
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        since = {name: float(at) for name, at in json.loads(file.read_text(encoding="utf-8")).items()}
+    seen = {name: since.get(name, now) for name in names}
+    if note and seen != since:
+        _keep(file, seen)
+    return {name for name, at in seen.items() if 0 <= now - at < stack.config.watch.grace_minutes * 60}
+
+
 def _keep(file: Path, value: Mapping[str, Any]) -> None:
     with suppress(OSError):  # a full disk is the other watch's business
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -160,10 +174,10 @@ def _gauges(truth: Truth, owed: Mapping[str, Sequence[Work]], web: tuple[str | N
         if one.last is not None:
             name = "ops_schedule_last_tick_timestamp_seconds"
             found.append(Gauge(name, "When a schedule ticked last", one.last, label))
-    for asset, (_, last) in truth.assets.items():
-        if last is not None:
+    for asset, promise in truth.assets.items():
+        if promise.last is not None:
             name = "ops_asset_last_materialization_timestamp_seconds"
-            found.append(Gauge(name, "When an asset was materialized last", last, {"asset": asset}))
+            found.append(Gauge(name, "When an asset was materialized last", promise.last, {"asset": asset}))
     if web is not None:
         found.append(Gauge("ops_web_server_up", "Whether the web server answers", float(web[0] is None)))
     return found

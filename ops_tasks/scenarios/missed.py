@@ -7,12 +7,14 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
-from ops_tasks.scenarios.schedules import DONE, FAILED, STOPPED, Ran, Schedule, Truth
+from ops_tasks.scenarios.schedules import DONE, FAILED, STOPPED, TO, Ran, Schedule, Truth
 
 NONE, FAILED_TOO, COMPLETED = "none", "failed", "completed"
 MISSING, RUNNING = "missing", "running"
+ASKED = ".dagster/scheduled_execution_time"  # of a run that the daemon has made: its fire, as ISO text
 REPROCESS = (NONE, FAILED_TOO, COMPLETED)
 
 
@@ -145,6 +147,14 @@ def comes(work: Work, newest: float | None) -> bool:
     return work.fires[1] == newest
 
 
+def _of_an_earlier(run: Ran, fires: tuple[float, float]) -> bool:
+    """Whether an earlier fire has asked for a run, by its tags, or one of ours has made up for earlier ones."""
+    asked, made_up = run.tags.get(ASKED), run.tags.get(TO)
+    if made_up is not None:
+        return float(made_up) < fires[0]
+    return asked is not None and datetime.fromisoformat(asked).timestamp() < fires[0]
+
+
 def _same(one: Request) -> str:
     """Requests with the same of this are one run."""
     return _text([one.job, one.partition, dict(one.config), _own(one.tags)])
@@ -170,7 +180,8 @@ def _ran(request: Request, fires: tuple[float, float], runs: Sequence[Ran], *, a
 
     Without partitions a job goes on where it ended, so that one run makes up for every fire before it. Whose partition
     is not asked for `alone` has a run only if that had its configuration and its tags, too. One that was made and never
-    queued does not begin by itself.
+    queued does not begin by itself; one that an earlier fire has asked for is not this one's: the same partition may be
+    asked for every hour.
     """
     mine = [run for run in runs if run.job == request.job and run.status != "not_started"]
     same = [run for run in mine if run.config == _text(dict(request.config))]
@@ -178,6 +189,7 @@ def _ran(request: Request, fires: tuple[float, float], runs: Sequence[Ran], *, a
         same = [run for run in same if _own(request.tags).items() <= run.tags.items()]
     if request.partition is not None:
         there = [run for run in (mine if alone else same) if run.partition == request.partition]
+        there = [run for run in there if not _of_an_earlier(run, fires)]
     else:
         there = [run for run in same if run.created >= fires[1]]
     good = [run for run in there if run.status in DONE]

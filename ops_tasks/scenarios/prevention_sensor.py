@@ -59,6 +59,9 @@ def _sensor(found: Mapping[str, Any]) -> tuple[str, str, str]:
         return BROKEN, f"{name} is switched off", f"dagster sensor start {name}"
     if age is None:
         return BROKEN, f"{name} is on, but was never evaluated", "start Dagster's daemon: invoke dagster.dev"
+    if age < -schedules.SKEW:
+        told = durations.told(timedelta(seconds=int(-age)))
+        return BROKEN, f"{name} was evaluated {told} from now: the clock was set back", "look again in a few minutes"
     ago = durations.told(timedelta(seconds=max(0, int(age))))
     if found["status"] not in ("skipped", "success"):
         return BROKEN, f"{name} failed {ago} ago: {found['said']}", "see its ticks in Dagster"

@@ -24,14 +24,20 @@ def lives(stack: Stack, hands: Crew, beats: Mapping[str, float | None], say: Say
     heard = [beat for beat in beats.values() if beat is not None]
     if not heard or len(heard) < len(beats) or time.time() - min(heard) > stack.config.watch.daemon_seconds:
         return False
-    if daemon.processes(schedules.home_of(stack)) or daemon.kept(stack.home) is not None:
+    ahead = max(heard) - time.time() > schedules.SKEW  # the clock was set back: only what is heard from now on counts
+    if not ahead and _is_there(stack):
         return True
-    until = min(heard) + daemon.FRESH
+    until = (time.time() if ahead else min(heard)) + daemon.FRESH
     if time.time() < until:
-        say("the daemon was heard a moment ago, and no process of it is here: listening whether it is heard again")
+        why = "the clock was set back" if ahead else "the daemon was heard a moment ago, and no process of it is here"
+        say(f"{why}: listening whether it is heard again")
     while time.time() < until:
         time.sleep(POLL)
         now = hands.call(schedules.hire(stack, hands), "beats")
         if any(now.get(name) != beat for name, beat in beats.items()):
             return True
     return False
+
+
+def _is_there(stack: Stack) -> bool:
+    return bool(daemon.processes(schedules.home_of(stack))) or daemon.kept(stack.home) is not None

@@ -13,7 +13,7 @@ from ops_tasks.scenarios.missed import RUNNING, Work
 from ops_tasks.scenarios.pulse import lives
 from ops_tasks.scenarios.resume_facts import Facts
 from ops_tasks.scenarios.schedules import FROM, OPERATION, TO, clock
-from ops_tasks.scenarios.signs import HOUR, told
+from ops_tasks.scenarios.signs import late
 from ops_tasks.scenarios.verify import contracts
 from ops_tasks.stack import Stack
 from ops_tasks.systems import daemon
@@ -225,19 +225,16 @@ def checks(stack: Stack, crew: Crew, run: Run) -> Result:
 def fresh(stack: Stack, crew: Crew, run: Run) -> Result:
     """Every asset with an SLA that these runs make was materialized within it; others that are late are told."""
     truth = schedules.read(stack, crew.on(run.log, run.held))
-    late = {
-        name: f"was materialized {'never' if last is None else f'{told(truth.now - last)} ago'}, its SLA is {hours:g} h"
-        for name, (hours, last) in sorted(truth.assets.items())
-        if last is None or truth.now - last > hours * HOUR
-    }
-    mine = [name for name in late if name in run.results["checks"]["assets"]]
+    judged = {name: late(one, truth.now) for name, one in sorted(truth.assets.items())}
+    behind = {name: f"was {why}" for name, why in judged.items() if why}
+    mine = [name for name in behind if name in run.results["checks"]["assets"]]
     if mine:
-        raise StepFailed(f"{mine[0]} {late[mine[0]]}", "invoke ops.doctor")
+        raise StepFailed(f"{mine[0]} {behind[mine[0]]}", "invoke ops.doctor")
     if stack.config.contracts is not None and run.results["checks"]["assets"]:
         verdict = contracts(stack, run.say, freshness=True)
         for found in verdict.findings:
             raise StepFailed(str(found["reason"]), "invoke ops.doctor")
-    return {"assets": len(truth.assets), "late": late}
+    return {"assets": len(truth.assets), "late": behind}
 
 
 def _made(run: Run) -> list[str]:

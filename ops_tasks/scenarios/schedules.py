@@ -17,6 +17,7 @@ from ops_tasks.systems.crew import Crew
 
 RUNNING, STOPPED, DECLARED = "running", "stopped", "declared"
 GOOD_TICKS = {"success", "skipped"}
+SKEW = 300.0  # seconds by which the clock of another machine may be ahead
 FROM, TO, OPERATION = "ops/missed_from", "ops/missed_to", "ops/operation"
 DONE, FAILED = {"success"}, {"failure", "canceled"}
 
@@ -82,8 +83,19 @@ class Schedule:
 
 
 @dataclass(frozen=True)
+class Promise:
+    """An asset's SLA at one moment: how many hours old it may be, when it was made last, and the SLA in words."""
+
+    hours: float
+    last: float | None
+    words: str
+
+
+@dataclass(frozen=True)
 class Truth:
-    """Everything at one moment. `beats`: daemon -> its last heartbeat; `assets`: asset -> SLA hours and last time.
+    """Everything at one moment. `beats`: daemon -> its last heartbeat; `assets`: asset -> its SLA.
+
+    `errors`: daemon -> what it failed with in its last minutes, though it beats.
 
     `runs` are those whose work is still there: not those that a rollback has undone.
     """
@@ -95,9 +107,10 @@ class Truth:
     schedules: tuple[Schedule, ...]
     runs: Mapping[str, tuple[Ran, ...]]
     active: tuple[Ran, ...]
-    assets: Mapping[str, tuple[float, float | None]]
+    assets: Mapping[str, Promise]
     processes: tuple[daemon.Process, ...]
     undeclared: tuple[str, ...] = ()
+    errors: Mapping[str, str] = field(default_factory=dict[str, str])
 
     @property
     def oldest_beat(self) -> float | None:
@@ -106,8 +119,15 @@ class Truth:
         return self.now - min(heard) if heard and len(heard) == len(self.beats) else None
 
     def alive(self, within: float) -> bool:
-        """Whether every daemon has been heard within so many seconds."""
-        return self.oldest_beat is not None and self.oldest_beat <= within
+        """Whether every daemon has been heard within so many seconds, and by a clock that is right."""
+        return self.oldest_beat is not None and self.oldest_beat <= within and not self.ahead
+
+    @property
+    def ahead(self) -> dict[str, float]:
+        """Daemon -> seconds by which its heartbeat lies in the future: the clock was set back, and it tells nothing."""
+        return {
+            name: beat - self.now for name, beat in self.beats.items() if beat is not None and beat - self.now > SKEW
+        }
 
     def schedule(self, name: str) -> Schedule:
         """One schedule by its name."""
@@ -179,9 +199,10 @@ def read(stack: Stack, hands: Crew, *, since: float | None = None, code: Mapping
         ),
         runs=runs,
         active=tuple(Ran(**one) for one in told["active"]),
-        assets={name: (hours, told["assets"].get(name)) for name, hours in declared["assets"].items()},
+        assets={name: Promise(*told["assets"].get(name, (0.0, None, "not judged"))) for name in declared["assets"]},
         processes=tuple(daemon.processes(home)),
         undeclared=tuple(told.get("undeclared", ())),
+        errors=told.get("errors", {}),
     )
 
 
@@ -209,9 +230,7 @@ def _schedule(declared: Mapping[str, Any], state: Mapping[str, Any], undone: set
         expected=tuple(state.get("expected", ())),
         ticks={float(at): status for at, status, _, ids in ticks if not ids or not undone.issuperset(ids)},
         open=frozenset(float(at) for at, _, _, ids in ticks if not active.isdisjoint(ids)),
-        error=next((error for _, status, error, _ in reversed(ticks) if status == "failure"), "")
-        if ticks and ticks[-1][1] == "failure"
-        else "",
+        error=state.get("error", ""),
     )
 
 

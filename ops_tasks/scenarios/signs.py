@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ops_tasks.scenarios.missed import Work, was_on
-from ops_tasks.scenarios.schedules import FAILED, Schedule, Truth, clock
+from ops_tasks.scenarios.schedules import DECLARED, FAILED, SKEW, Promise, Schedule, Truth, clock
 from ops_tasks.sections import DagsterSection, WatchSection
 
 RESUME, LOOK = "invoke ops.resume", "let its job run: invoke dagster.dev"
+LOG, RELOAD = "look into the daemon's log", "start the daemon anew, or reload its code location"
 QUEUED = {"queued", "not_started", "starting"}
-STUCK_SECONDS = 15 * 60
+STUCK_SECONDS, BEHIND_SECONDS = 15 * 60, 6 * 3600
 HOUR = 3600
 
 
 @dataclass(frozen=True)
 class Sign:
-    """One thing that is wrong: `cause` is daemon, missed, paused, tick, stuck, run or late."""
+    """One thing that is wrong: `cause` is daemon, error, unknown, missed, paused, tick, stuck, run or late."""
 
     cause: str
     object: str
@@ -33,6 +35,8 @@ def signs(
         return [Sign("daemon", "dagster", "no daemon has ever run here", RESUME)]
     return [
         *daemons(truth, watch.daemon_seconds),
+        *(Sign("error", name, f"it lives, and fails: {error}", LOG) for name, error in sorted(truth.errors.items())),
+        *_unknown(truth, watch.daemon_seconds),
         *(_missed(truth.schedule(name), works) for name, works in missing.items() if works),
         *(_paused(one) for one in truth.schedules if was_on(one, truth, dagster.off)),
         *(_tick(one) for one in truth.schedules if one.on and one.error),
@@ -48,10 +52,16 @@ def daemons(truth: Truth, limit: float) -> list[Sign]:
     if never:
         return [Sign("daemon", "dagster", f"{', '.join(never)}: no heartbeat was ever heard", RESUME)]
     silent = {name: truth.now - (beat or 0) for name, beat in truth.beats.items() if truth.now - (beat or 0) > limit}
-    if not silent:
+    ahead = truth.ahead
+    if not silent and not ahead:
         return []
-    who = "the daemon" if len(silent) == len(truth.beats) else ", ".join(sorted(silent))
-    what = f"{who} was not heard for {told(max(silent.values()))}"
+    who = "the daemon" if len(silent or ahead) == len(truth.beats) else ", ".join(sorted(silent or ahead))
+    if silent:
+        what = f"{who} was not heard for {told(max(silent.values()))}"
+    else:
+        what = (
+            f"{who} was heard {told(max(ahead.values()))} from now: the clock was set back, and nothing was heard since"
+        )
     if not truth.processes:
         return [Sign("daemon", "dagster", f"{what}, and no process of it is there: it is dead", RESUME)]
     process = truth.processes[0]
@@ -87,7 +97,10 @@ def _tick(schedule: Schedule) -> Sign:
 
 
 def _stuck(truth: Truth) -> list[Sign]:
-    found = [run for run in truth.active if run.status in QUEUED and truth.now - run.created > STUCK_SECONDS]
+    # Behind a run that goes on, the queue is only doing its work.
+    behind = any(run.status == "started" for run in truth.active)
+    limits = dict.fromkeys(QUEUED, STUCK_SECONDS) | ({"queued": BEHIND_SECONDS} if behind else {})
+    found = [run for run in truth.active if truth.now - run.created > limits.get(run.status, math.inf)]
     return [
         Sign("stuck", run.job, f"run {run.id[:8]} is {run.status} for {told(truth.now - run.created)}", RESUME)
         for run in found
@@ -106,11 +119,23 @@ def _failed(truth: Truth) -> list[Sign]:
 
 
 def _late(truth: Truth) -> list[Sign]:
-    found: list[Sign] = []
-    for name, (hours, last) in sorted(truth.assets.items()):
-        if last is None:
-            found.append(Sign("late", name, f"dagster has never materialized it, its SLA is {hours:g} h", LOOK))
-        elif truth.now - last > hours * HOUR:
-            age = told(truth.now - last)
-            found.append(Sign("late", name, f"it was materialized {age} ago, its SLA is {hours:g} h", LOOK))
-    return found
+    judged = {name: late(one, truth.now) for name, one in sorted(truth.assets.items())}
+    return [Sign("late", name, f"it was {why}", LOOK) for name, why in judged.items() if why]
+
+
+def late(promise: Promise, now: float) -> str:
+    """Why an asset is late, or nothing."""
+    if promise.last is None:
+        return f"never materialized, its SLA is {promise.words}"
+    age = now - promise.last
+    if age < -SKEW:
+        return f"materialized {told(-age)} from now, which no clock can have meant; its SLA is {promise.words}"
+    return f"materialized {told(age)} ago, its SLA is {promise.words}" if age > promise.hours * HOUR else ""
+
+
+def _unknown(truth: Truth, limit: float) -> list[Sign]:
+    """Schedules that are on in the code, and that the daemon that lives has never seen."""
+    if not truth.alive(limit):
+        return []
+    found = [one for one in truth.schedules if one.default and one.status in (None, DECLARED) and one.started is None]
+    return [Sign("unknown", one.name, "it is on in the code, and no daemon has seen it", RELOAD) for one in found]

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, timedelta
 from itertools import takewhile
 from typing import Any, TypedDict
 from zoneinfo import ZoneInfo
 
-from dagster import DagsterInstance, DagsterRunStatus, RunsFilter, build_schedule_context
+from dagster import AssetKey, DagsterInstance, DagsterRunStatus, RunsFilter, build_schedule_context
 from dagster._core.definitions.reconstruct import repository_def_from_target_def
 from dagster._core.definitions.schedule_definition import DefaultScheduleStatus
 from dagster._core.scheduler.instigation import InstigatorType, ScheduleInstigatorData, TickStatus
@@ -22,12 +22,13 @@ from dagster._core.workspace.autodiscovery import loadable_targets_from_python_m
 from dagster._utils.schedules import schedule_execution_time_iterator
 
 from ops_tasks.errors import StepFailed
+from ops_tasks.systems import slas
 
 PARTITION = "dagster/partition"
 TICKS = 20_000
 RUNS = 1_000
 _kept: list[DagsterInstance] = []
-SLA_METADATA = "freshness_sla_hours"
+OF_USERS = {"SCHEDULER", "SENSOR", "ASSET"}
 
 
 class Declared(TypedDict):
@@ -41,11 +42,19 @@ class Declared(TypedDict):
     partitioned: bool
 
 
+class Sla(TypedDict):
+    """An asset is to be made within `hours`, or for each fire of `cron` in `zone` at most `hours` early."""
+
+    hours: float
+    cron: str
+    zone: str
+
+
 class Code(TypedDict):
-    """What the code location declares; `assets` maps an asset (slashes between its parts) to its SLA in hours."""
+    """What the code location declares; `assets` maps an asset (slashes between its parts) to its SLA."""
 
     schedules: list[Declared]
-    assets: dict[str, float]
+    assets: dict[str, Sla]
 
 
 def code(module: str, folder: str) -> Code:
@@ -62,12 +71,13 @@ def code(module: str, folder: str) -> Code:
         )
         for one in repository.schedule_defs
     ]
-    assets: dict[str, float] = {}
-    for definition in repository.assets_defs_by_key.values():
-        for spec in definition.specs:
-            hours = _sla(spec)
-            if hours is not None:
-                assets[spec.key.to_user_string()] = hours
+    graph = repository.asset_graph
+    promises = [slas.declared(key, graph.get(key)) for key in graph.get_all_asset_keys()]
+    assets = {
+        one.key.to_user_string(): Sla(hours=one.window.total_seconds() / 3600, cron=one.cron, zone=one.zone)
+        for one in promises
+        if one is not None
+    }
     return Code(schedules=schedules, assets=assets)
 
 
@@ -89,6 +99,7 @@ def storage(declared: Code, since: float, until: float) -> dict[str, Any]:
     names = {one["name"] for one in declared["schedules"]}
     return {
         "beats": _beats(instance),
+        "errors": _errors(instance),
         "schedules": {
             one["name"]: _with_fires(one, _state(instance, states.get(one["name"]), since), since, until)
             for one in declared["schedules"]
@@ -96,7 +107,7 @@ def storage(declared: Code, since: float, until: float) -> dict[str, Any]:
         "undeclared": sorted(name for name, state in states.items() if name not in names and state.is_running),
         "runs": _runs(instance, {one["job"] for one in declared["schedules"]}, since),
         "active": _active(instance),
-        "assets": _materialized(instance, declared["assets"]),
+        "assets": _materialized(instance, declared["assets"], until),
     }
 
 
@@ -168,23 +179,29 @@ def _repository(module: str, folder: str) -> Any:
         return repository_def_from_target_def(targets[0].target_definition)
 
 
-def _sla(spec: Any) -> float | None:
-    """Hours after which an asset without a new materialization is late, if it says so."""
-    policy = spec.freshness_policy
-    window = getattr(policy, "fail_window", None)
-    if window is not None:
-        return window.to_timedelta().total_seconds() / 3600
-    hours: Any = dict(spec.metadata or {}).get(SLA_METADATA)
-    return float(getattr(hours, "value", hours)) if hours is not None else None
-
-
 def _beats(instance: DagsterInstance) -> dict[str, float | None]:
     found = instance.get_daemon_heartbeats()
     return {name: found[name].timestamp if name in found else None for name in instance.get_required_daemon_types()}
 
 
+def _errors(instance: DagsterInstance) -> dict[str, str]:
+    """Daemon -> what it failed with in its last minutes, though it beats (Dagster keeps errors for 5 minutes).
+
+    Not of those that run the user's own code: a tick that fails is told of its schedule.
+    """
+    found = instance.get_daemon_heartbeats()
+    errors = {name: beat.errors[0] for name, beat in found.items() if beat.errors and name not in OF_USERS}
+    return {name: error.message.strip().splitlines()[-1] for name, error in errors.items()}
+
+
 def _is_schedule(state: Any) -> bool:
     return state.instigator_type == InstigatorType.SCHEDULE
+
+
+def _error(tick: Any) -> str:
+    """The last line of what a tick failed with; nothing of one that did not fail."""
+    failed = tick.status == TickStatus.FAILURE
+    return tick.error.message.strip().splitlines()[-1] if failed and tick.error else "it failed" if failed else ""
 
 
 def again(instance: DagsterInstance, tick: Any) -> bool:
@@ -200,7 +217,7 @@ def again(instance: DagsterInstance, tick: Any) -> bool:
 def _state(instance: DagsterInstance, state: Any, since: float) -> dict[str, Any]:
     if state is None:
         unseen = dict.fromkeys(("status", "started", "iterated", "first", "last", "again"))
-        return {**unseen, "ticks": []}
+        return {**unseen, "error": "", "ticks": []}
     data = state.instigator_data if isinstance(state.instigator_data, ScheduleInstigatorData) else None
     ticks = instance.get_ticks(state.instigator_origin_id, state.selector_id, limit=TICKS)
     return {
@@ -209,12 +226,13 @@ def _state(instance: DagsterInstance, state: Any, since: float) -> dict[str, Any
         "iterated": data.last_iteration_timestamp if data else None,
         "first": min((tick.timestamp for tick in ticks), default=None),
         "last": max((tick.timestamp for tick in ticks), default=None),
+        "error": _error(ticks[0]) if ticks else "",
         "again": ticks[0].timestamp if ticks and again(instance, ticks[0]) else None,
         "ticks": [
             [
                 tick.timestamp,
                 tick.status.value.lower(),
-                tick.error.message.strip().splitlines()[-1] if tick.error else "",
+                _error(tick),
                 list(tick.run_ids or ()),
             ]
             for tick in sorted(ticks, key=lambda tick: tick.timestamp)
@@ -262,12 +280,16 @@ def told(record: Any) -> dict[str, Any]:
     }
 
 
-def _materialized(instance: DagsterInstance, assets: Iterable[str]) -> dict[str, float | None]:
-    from dagster import AssetKey
-
-    keys = {AssetKey.from_user_string(name): name for name in assets}
-    found: dict[str, float | None] = dict.fromkeys(keys.values())
+def _materialized(instance: DagsterInstance, declared: Mapping[str, Sla], now: float) -> dict[str, list[Any]]:
+    """Asset -> how many hours old it may be at `now`, when it was materialized last (or None), and its SLA in words."""
+    keys = {AssetKey.from_user_string(name): name for name in declared}
+    newest: dict[str, float] = {}
     for record in instance.get_asset_records(list(keys)) if keys else ():
-        last = record.asset_entry.last_materialization
-        found[keys[record.asset_entry.asset_key]] = last.timestamp if last else None
+        if (last := record.asset_entry.last_materialization) is not None:
+            newest[keys[record.asset_entry.asset_key]] = last.timestamp
+    found: dict[str, list[Any]] = {}
+    for key, name in keys.items():
+        one = declared[name]
+        sla = slas.Sla(key, timedelta(hours=one["hours"]), one["cron"], one["zone"])
+        found[name] = [sla.allowed(datetime.fromtimestamp(now, UTC)) / timedelta(hours=1), newest.get(name), sla.words]
     return found

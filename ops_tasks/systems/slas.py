@@ -38,10 +38,15 @@ class Sla:
 
     def is_met(self, last: datetime, now: datetime) -> bool:
         """Whether a materialization at `last` is new enough at `now`, by the rules of Dagster's own evaluators."""
+        allowed = self.allowed(now)
+        return now - last <= allowed if self.cron else now - last < allowed
+
+    def allowed(self, now: datetime) -> timedelta:
+        """How old a materialization may be at `now`; of a cron, as old as its newest deadline with its window."""
         if not self.cron:
-            return now - last < self.window
+            return self.window
         fire = get_latest_completed_cron_tick(self.cron, now.astimezone(ZoneInfo(self.zone)), self.zone)
-        return last >= fire.astimezone(UTC) - self.window
+        return now - (fire.astimezone(UTC) - self.window)
 
 
 def key_of(name: AssetName) -> dg.AssetKey:
@@ -71,15 +76,16 @@ def of(repository: dg.RepositoryDefinition | None, said: Mapping[dg.AssetKey, Sl
             if key not in known:
                 hint = nearest(key.to_user_string(), [one.to_user_string() for one in known])
                 raise UsageError(f"this code location has no asset {key.to_user_string()}", hint)
-        declared = {key: _declared(key, node) for key, node in known.items() if key not in said}
-        found |= {key: sla for key, sla in declared.items() if sla is not None}
+        promised = {key: declared(key, node) for key, node in known.items() if key not in said}
+        found |= {key: sla for key, sla in promised.items() if sla is not None}
     if not found:
         way_out = f"give an asset a FreshnessPolicy or the metadata {METADATA}, or the sensor its `hours`"
         raise UsageError("no asset of this code location has a freshness SLA, so nothing is watched", way_out)
     return sorted(found.values(), key=lambda sla: sla.key.to_user_string())
 
 
-def _declared(key: dg.AssetKey, node: Any) -> Sla | None:
+def declared(key: dg.AssetKey, node: Any) -> Sla | None:
+    """What a node of Dagster's asset graph promises; `UsageError` when that cannot be understood."""
     policy = node.freshness_policy_or_from_metadata
     if isinstance(policy, TimeWindowFreshnessPolicy):
         return Sla(key, policy.fail_window.to_timedelta())

@@ -12,7 +12,7 @@ from ops_tasks.scenarios import resume_diagnosis
 from ops_tasks.scenarios.missed import Request
 from ops_tasks.scenarios.resume_diagnosis import Asked
 from ops_tasks.scenarios.resume_facts import Facts
-from ops_tasks.scenarios.schedules import Ran, Schedule, Truth
+from ops_tasks.scenarios.schedules import Promise, Ran, Schedule, Truth
 from ops_tasks.sections import OpsSection
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
@@ -35,7 +35,7 @@ def truth(now: float, schedules: tuple[Schedule, ...], age: float = 20.0, **more
         "schedules": schedules,
         "runs": {},
         "active": (),
-        "assets": {"mart": (36.0, now - 3600.0)},
+        "assets": {"mart": Promise(36.0, now - 3600.0, "36 h")},
         "processes": (),
     }
     return Truth(**(told | more))  # type: ignore[arg-type]

@@ -10,10 +10,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ops_tasks.scenarios.heartbeat import SECOND_LOOK, summed_up
-from ops_tasks.scenarios.missed import Request, Work, chosen, fires_by_itself, merged, was_on, works
+from ops_tasks.scenarios.missed import ASKED, Request, Work, chosen, fires_by_itself, merged, was_on, works
 from ops_tasks.scenarios.resume import recover
 from ops_tasks.scenarios.resume_facts import ALIVE, Facts
-from ops_tasks.scenarios.schedules import Ran, Schedule, Truth
+from ops_tasks.scenarios.schedules import TO, Promise, Ran, Schedule, Truth
 from ops_tasks.scenarios.signs import HOUR, signs
 from ops_tasks.sections import DagsterSection, WatchSection
 from ops_tasks.systems.daemon import Process
@@ -247,19 +247,59 @@ def test_what_was_off_on_purpose() -> None:
             "daemon",
             "process 7 is there and is stopped by a signal",
         ),
+        ({"beats": dict.fromkeys(DAEMONS, NOW + 7200)}, "daemon", "was heard 2 h from now: the clock was set back"),
+        ({"errors": {"QUEUED_RUN_COORDINATOR": "no such host"}}, "error", "it lives, and fails: no such host"),
         ({"active": (run("queued", NOW - 1000),)}, "stuck", "is queued for 17 min"),
+        ({"active": (run("queued", NOW - 7 * HOUR), run("started", NOW - 8 * HOUR))}, "stuck", "is queued for 7 h"),
+        ({"assets": {"mart": Promise(36.0, NOW + DAY, "36 h")}}, "late", "materialized 24 h from now"),
         (
             {"runs": {"job": (Ran("a", "job", "failure", None, NOW - 9, NOW - 8, NOW - 7),)}},
             "run",
             "ended with failure",
         ),
-        ({"assets": {"mart": (36.0, NOW - 3 * DAY)}}, "late", "materialized 3 days ago, its SLA is 36 h"),
-        ({"assets": {"mart": (36.0, None)}}, "late", "never materialized"),
+        (
+            {"assets": {"mart": Promise(36.0, NOW - 3 * DAY, "36 h")}},
+            "late",
+            "materialized 3 days ago, its SLA is 36 h",
+        ),
+        ({"assets": {"mart": Promise(36.0, None, "36 h")}}, "late", "never materialized"),
     ],
 )
 def test_every_sign(more: dict[str, Any], cause: str, said: str) -> None:
     (found,) = signs(truth(NOW, (), **more), {}, WATCH, DAGSTER)
     assert (found.cause, said in found.reason) == (cause, True), found.reason
+
+
+def test_a_schedule_that_the_living_daemon_has_never_seen() -> None:
+    unheard = schedule(status=None, started=None)
+    (found,) = signs(truth(NOW, (unheard,)), {}, WATCH, DAGSTER)
+    assert (found.cause, found.reason) == ("unknown", "it is on in the code, and no daemon has seen it")
+
+
+def test_what_is_no_sign() -> None:
+    busy = (run("queued", NOW - HOUR), run("started", NOW - 2 * HOUR))
+    off, unheard = schedule(status=None, started=None, default=False), schedule(status=None, started=None)
+    assert signs(truth(NOW, (off,), active=busy), {}, WATCH, DAGSTER) == []
+    silent = signs(truth(NOW, (unheard,), age=600.0), {}, WATCH, DAGSTER)
+    assert [sign.cause for sign in silent] == ["daemon"]  # which tells enough
+
+
+@pytest.mark.parametrize(
+    ("tags", "state"),
+    [
+        ({ASKED: datetime.fromtimestamp(FIRES[0], UTC).isoformat()}, "missing"),
+        ({ASKED: datetime.fromtimestamp(FIRES[-1], UTC).isoformat()}, "done"),
+        ({TO: f"{FIRES[0]:.0f}"}, "missing"),
+        ({TO: f"{FIRES[-1]:.0f}"}, "done"),
+        ({}, "done"),  # by hand: nobody knows for which fire
+    ],
+)
+def test_the_run_of_an_earlier_fire_is_not_this_one_s_though_it_has_the_same_partition(
+    tags: dict[str, str], state: str
+) -> None:
+    ran = Ran("a", "job", "success", "EU", FIRES[0] + 5, tags=tags)
+    (work,) = works(schedule(), [Request(FIRES[-1], "job", "EU")], [ran])
+    assert work.state == state
 
 
 def test_the_last_tick_is_told_of_schedules_that_are_off_too() -> None:
