@@ -83,6 +83,52 @@ def test_no_address_is_one_line(small: Stack) -> None:
     assert (code, err.splitlines()[0]) == (2, "✗ OPS_PING is no http(s) address")
 
 
+PASSWORD = "hunter2pw"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        pytest.param(f"https://me:{PASSWORD}@hc.invalid/{KEY}", "a user or a password before its host", id="password"),
+        pytest.param(f"https://hc.invalid/{KEY} {PASSWORD}", "a blank or a control character", id="blank"),
+        pytest.param(f"https://hc.invalid/{KEY}\n{PASSWORD}", "a blank or a control character", id="line break"),
+        pytest.param(f"https://hc.invalid:99999/{KEY}", "its host or its port is none", id="port of no machine"),
+        pytest.param(f"https://hc.invalid:{PASSWORD}/{KEY}", "its host or its port is none", id="port of letters"),
+        pytest.param(f"https://[::1/{KEY}", "its host or its port is none", id="half a host"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line_and_the_watch_goes_on(
+    small: Stack, address: str, said: str
+) -> None:
+    code, out, err = ran(small, "watch.disk", OPS_PING=address)
+    assert code == 0, err
+    (line,) = err.splitlines()[:1]
+    assert line.startswith("! OPS_PING is not used, so nobody is pinged: ")
+    assert said in line
+    assert KEY not in out + err
+    assert PASSWORD not in out + err
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        pytest.param(f"http://me:{PASSWORD}@127.0.0.1/{KEY}", "InvalidURL", id="password"),
+        pytest.param(f"http://127.0.0.1:1/{KEY} {PASSWORD}", "InvalidURL", id="blank"),
+        pytest.param(f"http://127.0.0.1:{PASSWORD}/{KEY}", "InvalidURL", id="port"),
+        pytest.param(f"http://127.0.0.1:1/{KEY}/größe", "UnicodeEncodeError", id="letters that are no ASCII"),
+    ],
+)
+def test_what_is_told_of_a_failed_ping_has_no_part_of_its_address(
+    address: str, kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pings, "PAUSE", 0.0)
+    Pinger(address).end(0)
+    told = capsys.readouterr().err
+    assert told.endswith(f" failed: {kind}\n")
+    assert KEY not in told
+    assert PASSWORD not in told
+
+
 @pytest.mark.parametrize(
     ("answers", "heard", "said"),
     [
