@@ -188,6 +188,8 @@ def units(
     found = find(stack)
     watches = _watches(found, only, every)
     where = _place(found, system=system)
+    if len(watches) > 1:
+        _refuse_shared(where)
     texts = _texts(where, watches, every, format)
     if write:
         files = {Path(write).expanduser().absolute() / name: text for name, text in texts.items()}
@@ -207,6 +209,16 @@ def _watches(stack: Stack, only: str, every: str) -> list[Watch]:
     if every and len(chosen) > 1:
         raise UsageError("--every is for one watch", f"--only=NAME: {', '.join(watch.name for watch in chosen)}")
     return chosen
+
+
+def _refuse_shared(where: Place) -> None:
+    """What the files of variables say is what the watches will see; else it is what is said here and now."""
+    from ops_tasks.scenarios.units import OWN_SECRETS
+    from ops_tasks.systems import pings
+
+    home = Path(where.home) if where.home else Path.home()
+    setting, address = pings.written([home / OWN_SECRETS, Path(where.secrets)])
+    pings.refuse_shared(*((setting, address) if address else pings.configured(where.stack)))
 
 
 def _place(stack: Stack, *, system: bool) -> Place:

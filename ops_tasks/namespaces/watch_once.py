@@ -19,15 +19,22 @@ YOUNG = timedelta(minutes=50)
 
 
 def run_all(stack: Stack, terminal: Terminal, *, prom: str, plan: bool) -> Document:
-    """Run each watch that the stack can have; the document has one entry per watch."""
-    from ops_tasks.scenarios import watching
+    """Run each watch that the stack can have; the document has one entry per watch.
 
+    Raises `UsageError`, before any has run, when they would write one file or ping one check.
+    """
+    from ops_tasks.scenarios import watching
+    from ops_tasks.systems import pings
+
+    watches = watching.of(stack)
     if prom and "{watch}" not in prom:
         raise UsageError("--prom: every watch writes a file of its own", "write {watch} into the name")
+    if len(watches) > 1:
+        pings.refuse_shared(*pings.configured(stack))
     told: dict[str, Any] = {}
     findings: list[dict[str, Any]] = []
     code = 0
-    for watch in watching.of(stack):
+    for watch in watches:
         try:
             document = _bodies(stack, terminal, prom=prom, plan=plan)[watch.name]()
         except OpsError as error:

@@ -9,11 +9,14 @@ address that no request can be sent to.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from http.client import HTTPException
+from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 from urllib.request import HTTPRedirectHandler, Request, build_opener
@@ -88,6 +91,31 @@ def configured(stack: Stack, *, operation: bool = False) -> tuple[str, str]:
         return name, address
     watch = stack.config.watch
     return ("ops.watch.operations", watch.operations or "") if operation else ("ops.watch.ping", watch.ping or "")
+
+
+def refuse_shared(setting: str, address: str) -> None:
+    """Raise `UsageError` for an address that several watches would share: the success of one would hide the failure of
+    another, since a check is as its last ping says.
+    """
+    if address and PLACE not in address:
+        way = f"write {PLACE} into it, for example https://hc-ping.com/YOUR-KEY/{PLACE}"
+        raise UsageError(f"{setting}: every watch needs a check of its own, and the address has no {PLACE}", way)
+
+
+def written(files: Iterable[Path]) -> tuple[str, str]:
+    """The last of these files of variables that sets the address of the watches, and that address; else two empty ones.
+
+    A file that is not there or may not be read sets nothing.
+    """
+    found = "", ""
+    for file in files:
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            continue
+        for value in re.findall(rf"^\s*(?:export\s+)?{WATCHES}=(.*)$", text, re.MULTILINE):
+            found = f"{WATCHES} in {file}", value.strip().strip("'\"")
+    return found
 
 
 def shown(address: str) -> str:

@@ -83,17 +83,19 @@ def test_no_address_is_one_line(small: Stack) -> None:
     assert (code, err.splitlines()[0]) == (2, "✗ OPS_PING is no http(s) address")
 
 
-PASSWORD = "hunter2pw"
+HIDDEN_WORD = "hunter2pw"
 
 
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        pytest.param(f"https://me:{PASSWORD}@hc.invalid/{KEY}", "a user or a password before its host", id="password"),
-        pytest.param(f"https://hc.invalid/{KEY} {PASSWORD}", "a blank or a control character", id="blank"),
-        pytest.param(f"https://hc.invalid/{KEY}\n{PASSWORD}", "a blank or a control character", id="line break"),
+        pytest.param(
+            f"https://me:{HIDDEN_WORD}@hc.invalid/{KEY}", "a user or a password before its host", id="password"
+        ),
+        pytest.param(f"https://hc.invalid/{KEY} {HIDDEN_WORD}", "a blank or a control character", id="blank"),
+        pytest.param(f"https://hc.invalid/{KEY}\n{HIDDEN_WORD}", "a blank or a control character", id="line break"),
         pytest.param(f"https://hc.invalid:99999/{KEY}", "its host or its port is none", id="port of no machine"),
-        pytest.param(f"https://hc.invalid:{PASSWORD}/{KEY}", "its host or its port is none", id="port of letters"),
+        pytest.param(f"https://hc.invalid:{HIDDEN_WORD}/{KEY}", "its host or its port is none", id="port of letters"),
         pytest.param(f"https://[::1/{KEY}", "its host or its port is none", id="half a host"),
     ],
 )
@@ -106,15 +108,15 @@ def test_an_address_that_cannot_be_used_is_one_line_and_the_watch_goes_on(
     assert line.startswith("! OPS_PING is not used, so nobody is pinged: ")
     assert said in line
     assert KEY not in out + err
-    assert PASSWORD not in out + err
+    assert HIDDEN_WORD not in out + err
 
 
 @pytest.mark.parametrize(
     ("address", "kind"),
     [
-        pytest.param(f"http://me:{PASSWORD}@127.0.0.1/{KEY}", "InvalidURL", id="password"),
-        pytest.param(f"http://127.0.0.1:1/{KEY} {PASSWORD}", "InvalidURL", id="blank"),
-        pytest.param(f"http://127.0.0.1:{PASSWORD}/{KEY}", "InvalidURL", id="port"),
+        pytest.param(f"http://me:{HIDDEN_WORD}@127.0.0.1/{KEY}", "InvalidURL", id="password"),
+        pytest.param(f"http://127.0.0.1:1/{KEY} {HIDDEN_WORD}", "InvalidURL", id="blank"),
+        pytest.param(f"http://127.0.0.1:{HIDDEN_WORD}/{KEY}", "InvalidURL", id="port"),
         pytest.param(f"http://127.0.0.1:1/{KEY}/größe", "UnicodeEncodeError", id="letters that are no ASCII"),
     ],
 )
@@ -126,7 +128,7 @@ def test_what_is_told_of_a_failed_ping_has_no_part_of_its_address(
     told = capsys.readouterr().err
     assert told.endswith(f" failed: {kind}\n")
     assert KEY not in told
-    assert PASSWORD not in told
+    assert HIDDEN_WORD not in told
 
 
 @pytest.mark.parametrize(
@@ -210,3 +212,16 @@ def test_a_snapshot_is_told_too(small: Stack, tmp_path: Path, kind: str) -> None
         code, _, err = ran(small, f"watch.{kind}", OPS_PING=f"{receiver.url}/k/{{check}}")
     assert code == 0, err
     assert heard_by(receiver, f"watch-{kind}") == ["start", f"watch-{kind}"]
+
+
+def test_watches_that_would_share_a_check_are_refused_before_any_has_run(small: Stack) -> None:
+    with listening() as receiver:
+        code, out, err = ran(small, "watch.once", OPS_PING=f"{receiver.url}/{KEY}")
+        assert (code, receiver.heard, (small.home / "watch").exists()) == (2, [], False)
+        assert "OPS_PING: every watch needs a check of its own" in err
+        assert "write {check} into it" in err
+        assert KEY not in out + err
+        code, _, err = ran(small, "watch.once", OPS_PING=f"{receiver.url}/{KEY}/{{check}}")
+        assert code == 0, err
+    for name in ("watch-snapshot", "watch-disk"):
+        assert heard_by(receiver, name) == ["start", name]
