@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 from ops_tasks.stack import Stack
-from ops_tasks.systems.notify import REPEAT, Before, due, remember, remembered
+from ops_tasks.systems.notify import REPEAT, Before, change, due, remember, remembered
 from tests.conftest import finish
 from tests.watch.conftest import OPS
-from tests.watch.receiver import listening
+from tests.watch.receiver import Receiver, listening
+
+in_this_process = pytest.mark.filterwarnings("ignore:'imghdr' is deprecated:DeprecationWarning")  # apprise imports it
 
 
 @pytest.mark.parametrize(
@@ -54,6 +57,57 @@ def test_people_hear_of_the_begin_and_of_the_end(small: Stack) -> None:
             assert len(receiver.heard) == told
     assert "inodes left" in receiver.heard[0].body
     assert "recovered" in receiver.heard[1].body
+
+
+def json_of(receiver: Receiver) -> str:
+    return receiver.url.replace("http://", "json://") + "/chat"
+
+
+@in_this_process
+def test_what_nobody_has_taken_is_sent_again_at_the_next_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "disk.json"
+    with listening() as receiver:
+        monkeypatch.setenv("OPS_NOTIFY", json_of(receiver))
+
+        def run(about: list[str], answer: int) -> tuple[int, str | None]:
+            receiver.answers, before = [answer], len(receiver.heard)
+            failed = change(file, "watch.disk", about, "text")
+            return len(receiver.heard) - before, failed
+
+        why = "address 1 of OPS_NOTIFY did not take it; the next run tries again"
+        assert run(["full"], 500) == (1, why)
+        assert run(["full"], 200) == (1, None)
+        assert run(["full"], 200) == (0, None)
+        assert run([], 500) == (1, why)
+        assert run([], 500) == (1, why)
+        assert run([], 200) == (1, None)
+        assert run([], 200) == (0, None)
+    assert [json.loads(ping.body)["title"].split(": ")[1] for ping in receiver.heard] == [
+        *["findings"] * 2,
+        *["recovered"] * 3,
+    ]
+
+
+@in_this_process
+def test_an_address_that_fails_keeps_no_other_from_hearing_and_floods_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "disk.json"
+    with listening() as well, listening() as ill:
+        ill.answers = [500]
+        monkeypatch.setenv("OPS_NOTIFY", f"{json_of(well)} {json_of(ill)} nonsense://x")
+        told = [change(file, "watch.disk", ["full"], "text") for _ in range(3)]
+        assert (len(well.heard), len(ill.heard)) == (1, 3)
+        assert told[-1] is not None
+        assert "address 3 of OPS_NOTIFY is none that apprise knows" in told[-1]
+        assert "address 2 of OPS_NOTIFY did not take it" in told[-1]
+        ill.answers = [200]
+        monkeypatch.setenv("OPS_NOTIFY", f"{json_of(well)} {json_of(ill)}")
+        for _ in range(2):
+            assert change(file, "watch.disk", ["full"], "text") is None
+    assert "findings" in ill.heard[-1].body
+    assert len(ill.heard) == 4
+    assert remembered(file).missed == ()
 
 
 def test_an_address_that_apprise_does_not_know_is_told_without_it(small: Stack) -> None:
