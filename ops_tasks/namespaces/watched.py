@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ops_tasks.stack import Stack
     from ops_tasks.systems.pings import Pinger
 
+# A process or a size in the reason of a watch that could not run is another at every run, and nothing new.
+NUMBER = re.compile(r"\d[\d.,]*")
 Judge = Callable[["Stack", Callable[[str], None]], "Verdict"]
 
 
@@ -44,15 +47,17 @@ def watched(
         code, reason = _died(error)
         ping.end(code, reason)
         _complain(_exposed(file, _health(name, well=False)))
-        _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), [reason], reason))
+        _complain(
+            notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), [NUMBER.sub("#", reason)], reason)
+        )
         raise
     # What cannot be written is a finding of its own: a full disk must not keep the others from being told.
     if unwritten := _exposed(file, [*_health(name, well=not verdict.findings), *verdict.gauges]):
-        more = Finding("prom", unwritten, "make room, or give --prom another folder")
+        more = Finding("prom", unwritten, "make room, or give --prom another folder", "unwritten")
         verdict = replace(verdict, findings=(*verdict.findings, more))
     _shown(verdict, terminal)
     told = "\n".join([*verdict.said, *(line(finding) for finding in verdict.findings)])
-    about = sorted({finding.object for finding in verdict.findings})
+    about = sorted({f"{finding.object}: {finding.kind}" for finding in verdict.findings})
     _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), about, told))
     document = _document(task, verdict)
     ping.end(document.code, told)

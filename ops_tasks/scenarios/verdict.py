@@ -9,11 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: the thing, what is wrong with it, and the command that mends or explains it."""
+    """One thing that is wrong: the thing, what is wrong with it, and the command that mends or explains it.
+
+    `kind` is what is wrong in a word that stays the same while the numbers in `reason` change: people are told of a
+    thing once for each kind.
+    """
 
     object: str
     reason: str
     way_out: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from ops_tasks.errors import Refused
+from ops_tasks.namespaces.watched import watched
+from ops_tasks.report.terminal import Terminal
+from ops_tasks.scenarios import disk
+from ops_tasks.scenarios.verdict import Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems.notify import REPEAT, Before, change, due, remember, remembered
 from tests.conftest import finish
@@ -117,3 +123,42 @@ def test_an_address_that_apprise_does_not_know_is_told_without_it(small: Stack) 
     assert done.code == 1
     assert "address 1 of OPS_NOTIFY is none that apprise knows" in done.err
     assert "s3cret-word" not in done.out + done.err
+
+
+@in_this_process
+def test_another_kind_of_finding_is_told_and_another_number_is_not(
+    small: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run(free: int, left: float) -> int:
+        before = len(receiver.heard)
+        monkeypatch.setattr(disk, "places", lambda _: [disk.Place("/", ("snapshots",), 10**9, free, None)])
+        monkeypatch.setattr(disk, "days_to_full", lambda *_: left)
+        watched(small, "disk", Terminal(json=True), partial(disk.judge, note=False))
+        return len(receiver.heard) - before
+
+    with listening() as receiver:
+        monkeypatch.setenv("OPS_NOTIFY", json_of(receiver))
+        assert [run(10**6, 6.9), run(10**5, 6.1), run(0, 0.0), run(0, 0.0), run(10**5, 6.1)] == [1, 0, 1, 0, 1]
+    assert "full (snapshots)" in receiver.heard[1].body
+
+
+@in_this_process
+def test_a_watch_that_cannot_run_is_told_once_whatever_its_numbers(
+    small: Stack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reasons = [
+        "a snapshot needs 3,400 bytes and 20 are free",
+        "a snapshot needs 3,500 bytes and 9 are free",
+        "no Python",
+    ]
+
+    def dies(*_: object) -> Verdict:
+        raise Refused(reasons[0])
+
+    with listening() as receiver:
+        monkeypatch.setenv("OPS_NOTIFY", json_of(receiver))
+        while reasons:
+            with pytest.raises(Refused):
+                watched(small, "disk", Terminal(json=True), dies)
+            del reasons[0]
+    assert [json.loads(ping.body)["message"][:10] for ping in receiver.heard] == ["a snapshot", "no Python"]
