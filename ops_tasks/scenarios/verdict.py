@@ -33,10 +33,14 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one watch: well without findings. `more` goes into the JSON document."""
+    """The outcome of one watch: well without findings. `more` goes into the JSON document.
+
+    `idle`: there was nothing to do, so that what the last run has found is neither confirmed nor over.
+    """
 
     watch: str
     said: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     gauges: tuple[Gauge, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    idle: bool = False

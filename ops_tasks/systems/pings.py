@@ -1,9 +1,9 @@
 """Pings for a dead-man service, by the protocol of healthchecks.io: start, success, failure, exit status, run id.
 
-https://healthchecks.io/docs/http_api/: ADDRESS/start, ADDRESS (success), ADDRESS/<exit status> (a failure unless 0);
-`?rid=UUID` ties the two ends of a run together, a POST body is the run's log (100 kB are kept). A ping that fails never
-fails what it is about: it is told on standard error, without the secret part of the address, and that is all. So is an
-address that no request can be sent to.
+https://healthchecks.io/docs/http_api/: ADDRESS/start, ADDRESS (success), ADDRESS/<exit status> (a failure unless 0),
+ADDRESS/log (neither); `?rid=UUID` ties the two ends of a run together, a POST body is the run's log (100 kB are kept).
+A ping that fails never fails what it is about: it is told on standard error, without the secret part of the address,
+and that is all. So is an address that no request can be sent to.
 """
 
 from __future__ import annotations
@@ -47,6 +47,10 @@ class Pinger:
     def end(self, code: int, told: str = "") -> None:
         """The run has ended: 0 is a success, everything else is sent as its exit status."""
         self._send(str(code) if code else "", redact(told).encode()[-LONGEST:])
+
+    def note(self, told: str) -> None:
+        """Something was seen that is neither an end nor a failure: it is written into the service's log, no more."""
+        self._send("log", redact(told).encode()[-LONGEST:])
 
     def _send(self, what: str, body: bytes = b"") -> None:
         if not self.address:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from ops_tasks.errors import Refused
 from ops_tasks.namespaces.watched import watched
+from ops_tasks.operation import lock
 from ops_tasks.report.terminal import Terminal
 from ops_tasks.scenarios import disk
 from ops_tasks.scenarios.verdict import Verdict
@@ -130,9 +132,15 @@ def test_another_kind_of_finding_is_told_and_another_number_is_not(
     small: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def run(free: int, left: float) -> int:
+        def places(_: Stack) -> list[disk.Place]:
+            return [disk.Place("/", ("snapshots",), 10**9, free, None)]
+
+        def days(*_: object) -> float:
+            return left
+
         before = len(receiver.heard)
-        monkeypatch.setattr(disk, "places", lambda _: [disk.Place("/", ("snapshots",), 10**9, free, None)])
-        monkeypatch.setattr(disk, "days_to_full", lambda *_: left)
+        monkeypatch.setattr(disk, "places", places)
+        monkeypatch.setattr(disk, "days_to_full", days)
         watched(small, "disk", Terminal(json=True), partial(disk.judge, note=False))
         return len(receiver.heard) - before
 
@@ -162,3 +170,42 @@ def test_a_watch_that_cannot_run_is_told_once_whatever_its_numbers(
                 watched(small, "disk", Terminal(json=True), dies)
             del reasons[0]
     assert [json.loads(ping.body)["message"][:10] for ping in receiver.heard] == ["a snapshot", "no Python"]
+
+
+def test_a_snapshot_that_cannot_be_taken_is_told_and_its_recovery(small: Stack, tmp_path: Path) -> None:
+    raw, good = small.databases["raw"], small.databases["raw"].read_bytes()
+    command = [*OPS, "watch.snapshot", f"--stack={small.root}", f"--prom={tmp_path}/{{watch}}.prom", "--json"]
+    with listening() as receiver:
+        env = {"OPS_NOTIFY": json_of(receiver)}
+
+        def run(*words: str) -> tuple[int, int, str]:
+            before = len(receiver.heard)
+            code = finish([*command, *words], env=env).code
+            healthy = re.search(r"ops_watch_healthy\{.* (\S+)", (tmp_path / "snapshot.prom").read_text())
+            assert healthy is not None
+            return code, len(receiver.heard) - before, healthy[1]
+
+        assert run() == (0, 0, "1.0")
+        raw.write_bytes(good[: 3 * 4096 + 100] + b"\xff" * 16 + good[3 * 4096 + 116 :])
+        assert run() == (3, 1, "0.0")
+        assert run() == (3, 0, "0.0")
+        with lock.held(small.home, "ops.backfill", "abc123"):
+            assert run() == (6, 0, "0.0")
+        assert run("--min-minutes=50") == (0, 0, "1.0"), "nothing was tried, so nothing has recovered"
+        raw.write_bytes(good)
+        assert run() == (0, 1, "1.0")
+        assert run() == (0, 0, "1.0")
+    assert "watch.snapshot of stack" in receiver.heard[0].body
+    assert "recovered" in receiver.heard[1].body
+
+
+def test_old_snapshots_that_cannot_be_removed_are_told_once(small: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [*OPS, "watch.snapshot", f"--stack={small.root}", "--json"]
+    first = json.loads(finish(command).out)["name"]
+    (small.home / "snapshots" / f".{first}.removing").write_text("a file in its way", encoding="utf-8")
+    with listening() as receiver:
+        env = {"OPS_NOTIFY": json_of(receiver)}
+        assert [finish(command, env=env).code for _ in range(2)] == [1, 1]
+        assert finish([*command, "--min-minutes=50"], env=env).code == 0
+    (heard,) = receiver.heard
+    assert "the old ones could not be removed" in heard.body

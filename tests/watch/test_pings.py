@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from ops_tasks.errors import Busy
+from ops_tasks.operation import lock
+from ops_tasks.scenarios import watching
 from ops_tasks.stack import Stack
 from ops_tasks.systems import pings
 from ops_tasks.systems.pings import Pinger, pinger
 from tests.conftest import finish
-from tests.watch.conftest import OPS
+from tests.systems.conftest import Writing
+from tests.watch.conftest import OPS, Invoke
 from tests.watch.receiver import Receiver, listening
 
 KEY = "ad3b-0c8e-secret"
@@ -225,3 +229,47 @@ def test_watches_that_would_share_a_check_are_refused_before_any_has_run(small: 
         assert code == 0, err
     for name in ("watch-snapshot", "watch-disk"):
         assert heard_by(receiver, name) == ["start", name]
+
+
+def test_a_snapshot_that_meets_somebody_is_neither_a_failure_nor_begun(small: Stack, writing: Writing) -> None:
+    with listening() as receiver:
+        env = {"OPS_PING": f"{receiver.url}/{KEY}/{{check}}"}
+        with writing(small.databases["raw"], "INSERT INTO t VALUES (1, 2)") as process:
+            assert ran(small, "watch.snapshot", **env)[0] == 6
+            assert ran(small, "watch.once", **env)[0] == 6
+        with lock.held(small.home, "ops.backfill", "abc123"):
+            assert ran(small, "watch.snapshot", **env)[0] == 6
+    assert heard_by(receiver, "watch-snapshot") == ["log"] * 3
+    assert f"PID {process.pid}" in receiver.heard[0].body
+    assert "ops.backfill abc123 is running" in receiver.heard[-1].body
+    assert heard_by(receiver, "watch-disk") == ["start", "watch-disk"]
+
+
+def test_who_comes_while_a_snapshot_is_taken_is_no_failure_either(
+    small: Stack, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise Busy("somebody writes")
+
+    monkeypatch.setattr(watching, "take", busy)
+    with listening() as receiver:
+        monkeypatch.setenv("OPS_PING", receiver.url)
+        assert invoke(small, "watch.snapshot").code == 6
+    assert receiver.paths == ["/start", "/log"]
+    assert not (small.home / "watch").exists()
+
+
+@pytest.mark.parametrize("words", [("watch.snapshot", "--min-minutes=50"), ("watch.once",)], ids=["snapshot", "once"])
+def test_a_run_that_has_nothing_to_do_is_a_good_one(small: Stack, words: tuple[str, ...]) -> None:
+    assert ran(small, "snapshot.create", "--name=by_hand")[0] == 0
+    with listening() as receiver:
+        ping = f"{receiver.url}/{KEY}/{{check}}"
+        code, out, err = ran(small, *words, OPS_PING=ping)
+        assert code == 0, err
+        assert '"fresh": "by_hand"' in out
+        assert heard_by(receiver, "watch-snapshot") == ["start", "watch-snapshot"]
+        body = next(one.body for one in receiver.heard if one.path.endswith("/watch-snapshot"))
+        assert body.startswith("by_hand is ")
+        receiver.heard.clear()
+        assert ran(small, *words, "--plan", OPS_PING=ping)[0] == 0
+    assert receiver.heard == []
