@@ -5,144 +5,27 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
 from invoke.context import Context
 
-from ops_tasks.errors import OpsError, Refused, UsageError
+from ops_tasks.errors import Refused, UsageError
 from ops_tasks.namespaces.edge import ops_task
-from ops_tasks.namespaces.guards import refuse_unfinished
 from ops_tasks.namespaces.watch_disk import PROM, disk
 from ops_tasks.namespaces.watch_heartbeat import heartbeat
+from ops_tasks.namespaces.watch_snapshot import snapshot
 from ops_tasks.report.document import Document
-from ops_tasks.report.terminal import Terminal, confirm, escape, size
+from ops_tasks.report.terminal import Terminal, confirm, escape
 from ops_tasks.stack import BACKEND, find
 
 if TYPE_CHECKING:
-    from ops_tasks.scenarios.pruning import Prune
     from ops_tasks.scenarios.units import Place
     from ops_tasks.scenarios.watching import Watch
     from ops_tasks.stack import Stack
 
-SNAPSHOT, UNITS = "watch.snapshot", "watch.units"
-
-
-@ops_task(
-    "snapshot",
-    public=SNAPSHOT,
-    help={
-        "min_minutes": "Do nothing while there is a verified snapshot younger than this.",
-        "yes": "Taken, as everywhere; there is no question.",
-    },
-)
-def snapshot(
-    _context: Context,
-    min_minutes: str = "",
-    plan: bool = False,
-    yes: bool = False,
-    stack: str = "",
-    *,
-    terminal: Terminal,
-) -> Document:
-    """Take a verified snapshot, then remove those of its own that ops.watch.keep lets go: for a timer or for cron.
-
-    Its own are named watch_ and the time. Never removed: the newest verified one, pinned ones, and what an operation
-    needs. When none can be taken, none is removed. Exit 1 when one is taken and the old ones cannot be removed.
-
-    Example: invoke watch.snapshot --min-minutes=50
-    """
-    from ops_tasks.durations import told
-    from ops_tasks.scenarios import watching
-
-    age = watching.minutes(min_minutes) if min_minutes else None
-    found, now = find(stack), datetime.now(UTC)
-    if age and (young := watching.fresh(found, age, now)):
-        terminal.show(f"{escape(young.name)} is {told(now - young.created_at)} old: nothing to do")
-        return Document(SNAPSHOT, "ok", more={"name": None, "fresh": young.name})
-    return take(found, terminal) if not plan else plan_only(found, now, terminal)
-
-
-def take(found: Stack, terminal: Terminal) -> Document:
-    """Take a snapshot and forget old ones, between two pings."""
-    from ops_tasks.namespaces.watched import pinged
-    from ops_tasks.systems.pings import pinger
-
-    return pinged(pinger(found, SNAPSHOT), lambda: _take(found, terminal))
-
-
-def plan_only(found: Stack, now: datetime, terminal: Terminal) -> Document:
-    """Show what `take` would do."""
-    from ops_tasks.operation import lock
-    from ops_tasks.scenarios import watching
-
-    lock.refuse_running(found.home)
-    refuse_unfinished(found)
-    return _plan(found, watching.name_at(found, now), terminal)
-
-
-def _take(found: Stack, terminal: Terminal) -> Document:
-    from ops_tasks.operation import lock
-    from ops_tasks.scenarios import watching
-
-    # Who has a database open is asked by the copying: readers, a dashboard for one, may stay.
-    lock.refuse_running(found.home)
-    refuse_unfinished(found)
-    with lock.held(found.home, SNAPSHOT, "-") as descriptor:
-        refuse_unfinished(found)
-        name = watching.name_at(found, datetime.now(UTC))
-        taken = watching.take(found, name, lambda text: terminal.step("progress", text, None), (descriptor,))
-        terminal.show(f"[green]✓[/green] {escape(name)}: {size(taken.bytes)}, verified")
-        more: dict[str, Any] = {"name": name, "fresh": None, "bytes": taken.bytes}
-        try:
-            gone = watching.forget(found, found.config.watch.keep)
-        except (OpsError, OSError) as error:
-            return _kept_too_many(name, error, more)
-    if gone.going or gone.leftovers:
-        terminal.show(f"[green]✓[/green] removed {_words(gone)}: {size(gone.bytes)} freed")
-    return Document(SNAPSHOT, "ok", more=more | _told(gone))
-
-
-def _plan(stack: Stack, name: str, terminal: Terminal) -> Document:
-    from ops_tasks.report.snapshots import decisions
-    from ops_tasks.scenarios import watching
-    from ops_tasks.systems import snapshots
-
-    need, free = snapshots.set_bytes(stack), snapshots.free_bytes(stack)
-    terminal.show(f"{escape(name)}: {size(need)} ({size(free)} free); then:")
-    if need > free:
-        raise Refused(f"a snapshot needs {size(need)} and {size(free)} are free", "free some space")
-    held = snapshots.holders(stack)
-    for one in held:
-        what = f"PID {one['pid']} has {Path(one['file']).name} open: if it writes, there will be none"
-        terminal.show(f"[yellow]![/yellow] {escape(what)}")
-    gone = watching.plan_forget(stack, stack.config.watch.keep, coming=name)
-    terminal.show(decisions([vars(one) | {"created_at": one.created_at.isoformat()} for one in gone.decisions]))
-    more = {"name": name, "fresh": None, "bytes": need, "free_bytes": free, "open": held} | _told(gone)
-    return Document(SNAPSHOT, "ok", more=more)
-
-
-def _kept_too_many(name: str, error: OpsError | OSError, more: dict[str, Any]) -> Document:
-    why = error.reason if isinstance(error, OpsError) else str(error)
-    reason = f"{name} is taken, but the old ones could not be removed: {why}"
-    # On standard error whatever was asked for: of what cron runs nobody sees anything else.
-    Terminal(json=True).show(f"[red]✗[/red] {escape(reason)}")
-    return Document(SNAPSHOT, "findings", findings=[{"reason": reason, "way_out": "invoke snapshot.list"}], more=more)
-
-
-def _told(gone: Prune) -> dict[str, Any]:
-    return {
-        "keep": {one.name: list(one.reasons) for one in gone.decisions if one.reasons},
-        "remove": list(gone.going),
-        "leftovers": [folder.name for folder in gone.leftovers],
-        "freed_bytes": gone.bytes,
-    }
-
-
-def _words(gone: Prune) -> str:
-    return escape(", ".join([*gone.going, *(folder.name for folder in gone.leftovers)]))
+UNITS = "watch.units"
 
 
 @ops_task(
@@ -188,6 +71,8 @@ def units(
     found = find(stack)
     watches = _watches(found, only, every)
     where = _place(found, system=system)
+    if len(watches) > 1:
+        _refuse_shared(where)
     texts = _texts(where, watches, every, format)
     if write:
         files = {Path(write).expanduser().absolute() / name: text for name, text in texts.items()}
@@ -207,6 +92,16 @@ def _watches(stack: Stack, only: str, every: str) -> list[Watch]:
     if every and len(chosen) > 1:
         raise UsageError("--every is for one watch", f"--only=NAME: {', '.join(watch.name for watch in chosen)}")
     return chosen
+
+
+def _refuse_shared(where: Place) -> None:
+    """What the files of variables say is what the watches will see; else it is what is said here and now."""
+    from ops_tasks.scenarios.units import OWN_SECRETS
+    from ops_tasks.systems import pings
+
+    home = Path(where.home) if where.home else Path.home()
+    setting, address = pings.written([home / OWN_SECRETS, Path(where.secrets)])
+    pings.refuse_shared(*((setting, address) if address else pings.configured(where.stack)))
 
 
 def _place(stack: Stack, *, system: bool) -> Place:

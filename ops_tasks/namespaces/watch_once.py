@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ops_tasks.errors import OpsError, UsageError
+from ops_tasks.namespaces.watch_snapshot import snapshot_unless_young
 from ops_tasks.namespaces.watched import watched
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
@@ -19,15 +20,22 @@ YOUNG = timedelta(minutes=50)
 
 
 def run_all(stack: Stack, terminal: Terminal, *, prom: str, plan: bool) -> Document:
-    """Run each watch that the stack can have; the document has one entry per watch."""
-    from ops_tasks.scenarios import watching
+    """Run each watch that the stack can have; the document has one entry per watch.
 
+    Raises `UsageError`, before any has run, when they would write one file or ping one check.
+    """
+    from ops_tasks.scenarios import watching
+    from ops_tasks.systems import pings
+
+    watches = watching.of(stack)
     if prom and "{watch}" not in prom:
         raise UsageError("--prom: every watch writes a file of its own", "write {watch} into the name")
+    if len(watches) > 1:
+        pings.refuse_shared(*pings.configured(stack))
     told: dict[str, Any] = {}
     findings: list[dict[str, Any]] = []
     code = 0
-    for watch in watching.of(stack):
+    for watch in watches:
         try:
             document = _bodies(stack, terminal, prom=prom, plan=plan)[watch.name]()
         except OpsError as error:
@@ -47,20 +55,9 @@ def run_all(stack: Stack, terminal: Terminal, *, prom: str, plan: bool) -> Docum
 def _bodies(stack: Stack, terminal: Terminal, *, prom: str, plan: bool) -> dict[str, Callable[[], Document]]:
     from ops_tasks.scenarios import disk, heartbeat
 
-    out = {"prom": prom, "plan": plan}
+    out: dict[str, Any] = {"prom": prom, "plan": plan}
     return {
-        "snapshot": partial(_snapshot, stack, terminal, plan=plan),
+        "snapshot": partial(snapshot_unless_young, stack, terminal, YOUNG, **out),
         "heartbeat": partial(watched, stack, "heartbeat", terminal, partial(heartbeat.judge, note=not plan), **out),
         "disk": partial(watched, stack, "disk", terminal, partial(disk.judge, note=not plan), **out),
     }
-
-
-def _snapshot(stack: Stack, terminal: Terminal, *, plan: bool) -> Document:
-    from ops_tasks.namespaces import watch
-    from ops_tasks.scenarios import watching
-
-    now = datetime.now(UTC)
-    if young := watching.fresh(stack, YOUNG, now):
-        terminal.show(f"[green]✓[/green] {escape(young.name)} is younger than {YOUNG.seconds // 60} minutes")
-        return Document(watch.SNAPSHOT, "ok", more={"name": None, "fresh": young.name})
-    return watch.plan_only(stack, now, terminal) if plan else watch.take(stack, terminal)

@@ -3,29 +3,40 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ops_tasks.errors import OpsError
+from ops_tasks.errors import Busy, OpsError
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
 
 if TYPE_CHECKING:
     from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
     from ops_tasks.stack import Stack
-    from ops_tasks.systems.pings import Pinger
 
+# A process or a size in the reason of a watch that could not run is another at every run, and nothing new.
+NUMBER = re.compile(r"\d[\d.,]*")
 Judge = Callable[["Stack", Callable[[str], None]], "Verdict"]
 
 
 def watched(
-    stack: Stack, name: str, terminal: Terminal, judge: Judge, *, prom: str = "", plan: bool = False
+    stack: Stack,
+    name: str,
+    terminal: Terminal,
+    judge: Judge,
+    *,
+    prom: str = "",
+    plan: bool = False,
+    ready: Callable[[], None] | None = None,
 ) -> Document:
     """Run the judge of a watch; ping before and after, tell people and Prometheus; exit 1 when it finds something.
 
+    `Busy`, of the judge or of `ready`, which is asked before the first ping, is no news of the stack: nobody is told,
+    and the dead-man service gets a line in its log. It counts a start without an end as a failure, hence `ready`.
     With `plan` nobody is told anything: the watch only looks.
     """
     from ops_tasks.scenarios.verdict import Finding
@@ -37,37 +48,32 @@ def watched(
     ping = pinger(stack, task)
     if plan:
         return _document(task, _shown(judge(stack, terminal.show), terminal))
-    ping.start()
     try:
+        if ready is not None:
+            ready()
+        ping.start()
         verdict = judge(stack, lambda text: terminal.step("progress", text, None))
+    except Busy as error:
+        ping.note(error.reason)
+        raise
     except BaseException as error:
         code, reason = _died(error)
         ping.end(code, reason)
         _complain(_exposed(file, _health(name, well=False)))
-        _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), [reason], reason))
+        about = [NUMBER.sub("#", reason)]
+        _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), about, reason))
         raise
     # What cannot be written is a finding of its own: a full disk must not keep the others from being told.
     if unwritten := _exposed(file, [*_health(name, well=not verdict.findings), *verdict.gauges]):
-        more = Finding("prom", unwritten, "make room, or give --prom another folder")
-        verdict = replace(verdict, findings=(*verdict.findings, more))
+        more = Finding("prom", unwritten, "make room, or give --prom another folder", "unwritten")
+        verdict = replace(verdict, findings=(*verdict.findings, more), idle=False)
     _shown(verdict, terminal)
     told = "\n".join([*verdict.said, *(line(finding) for finding in verdict.findings)])
-    about = sorted({finding.object for finding in verdict.findings})
-    _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), about, told))
+    if not verdict.idle:
+        about = sorted({f"{finding.object}: {finding.kind}" for finding in verdict.findings})
+        _complain(notify.change(stack.home / "watch" / f"{name}.json", _title(stack, task), about, told))
     document = _document(task, verdict)
     ping.end(document.code, told)
-    return document
-
-
-def pinged(ping: Pinger, body: Callable[[], Document]) -> Document:
-    """Run something between two pings; what it says, or dies of, is the body of the second."""
-    ping.start()
-    try:
-        document = body()
-    except BaseException as error:
-        ping.end(*_died(error))
-        raise
-    ping.end(document.code, "\n".join(str(one.get("reason", one)) for one in document.findings) or document.status)
     return document
 
 

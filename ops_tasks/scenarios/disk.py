@@ -165,14 +165,14 @@ def _short(one: Place, wanted: dict[str, int], left: float | None, stack: Stack)
     found: list[Finding] = []
     if short := [f"{what} needs {_mb(need)}" for what, need in wanted.items() if need > one.free]:
         what = f"{_mb(one.free)} free, {', '.join(short)}"
-        found.append(Finding(one.disk, what, "invoke snapshot.prune --keep-last=1"))
+        found.append(Finding(one.disk, what, "invoke snapshot.prune --keep-last=1", "room" if one.free else "full"))
     elif one.free == 0:
-        found.append(Finding(one.disk, f"full ({', '.join(one.uses)})", "free some space"))
+        found.append(Finding(one.disk, f"full ({', '.join(one.uses)})", "free some space", "full"))
     if one.inodes is not None and one.inodes < limits.inodes:
-        found.append(Finding(one.disk, f"{one.inodes:,} inodes left", "remove small files"))
+        found.append(Finding(one.disk, f"{one.inodes:,} inodes left", "remove small files", "inodes"))
     if left is not None and left < limits.days:
         what = f"full in {left:.1f} days, by what it lost in the last two weeks"
-        found.append(Finding(one.disk, what, "invoke snapshot.prune, or a larger disk"))
+        found.append(Finding(one.disk, what, "invoke snapshot.prune, or a larger disk", "days"))
     return found
 
 

@@ -53,7 +53,7 @@ def judge(stack: Stack, say: Say, *, note: bool = True) -> Verdict:
     return Verdict(
         "heartbeat",
         tuple(said),
-        tuple(Finding(sign.object, sign.reason, sign.way_out) for sign in found),
+        tuple(Finding(sign.object, sign.reason, sign.way_out, sign.cause) for sign in found),
         tuple(_gauges(truth, owed, web)),
         {"causes": sorted({sign.cause for sign in found}), "beats": dict(truth.beats)},
     )

@@ -9,11 +9,16 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that is wrong: the thing, what is wrong with it, and the command that mends or explains it."""
+    """One thing that is wrong: the thing, what is wrong with it, and the command that mends or explains it.
+
+    `kind` is what is wrong in a word that stays the same while the numbers in `reason` change: people are told of a
+    thing once for each kind.
+    """
 
     object: str
     reason: str
     way_out: str = ""
+    kind: str = ""
 
 
 @dataclass(frozen=True)
@@ -28,10 +33,14 @@ class Gauge:
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome of one watch: well without findings. `more` goes into the JSON document."""
+    """The outcome of one watch: well without findings. `more` goes into the JSON document.
+
+    `idle`: there was nothing to do, so that what the last run has found is neither confirmed nor over.
+    """
 
     watch: str
     said: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
     gauges: tuple[Gauge, ...] = ()
     more: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    idle: bool = False

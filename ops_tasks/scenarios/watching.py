@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from ops_tasks.errors import UsageError
+from ops_tasks.operation import lock
 from ops_tasks.scenarios import pruning
 from ops_tasks.scenarios.pruning import Prune
 from ops_tasks.sections import WatchKeepSection
@@ -62,6 +63,15 @@ def fresh(stack: Stack, age: timedelta, now: datetime) -> Snapshot | None:
     """The newest verified snapshot of the stack's catalogs that is younger than `age`; one of the future is none."""
     found = reversed(snapshots.trusted(stack))
     return next((one for one in found if timedelta(0) <= now - one.created_at < age), None)
+
+
+def refuse_busy(stack: Stack) -> None:
+    """Raise `Busy` while an operation runs or a process writes into a database; only looks, and holds nothing.
+
+    Whoever begins a moment later is met by the snapshot itself.
+    """
+    lock.refuse_running(stack.home)
+    snapshots.refuse_writers(stack)
 
 
 def take(stack: Stack, name: str, say: Callable[[str], None], held: tuple[int, ...]) -> Snapshot:

@@ -69,6 +69,13 @@ def copy_set(
     return entries
 
 
+def refuse_writers(files: list[str]) -> None:
+    """Raise `Busy` with the PID when anybody else has one of the databases open for writing; nothing stays locked."""
+    with contextlib.ExitStack() as stack:
+        for path in filter(Path.exists, map(Path, files)):
+            stack.enter_context(shared(path))
+
+
 def retire(root: str, folder: str, paths: list[str]) -> list[str]:
     """Take databases, WALs and folders out of the way: each file must be, byte for byte, in the snapshot of `folder`.
 

@@ -87,6 +87,12 @@ def refuse_foreign(stack: Stack, crew: Crew | None = None, *, ours: Callable[[in
         raise Busy(reason, f"let it finish, or stop it: kill {first['pid']}")
 
 
+def refuse_writers(stack: Stack) -> None:
+    """Raise `Busy`, naming the first other process that has one of the stack's databases open for writing."""
+    with crew_of(stack, None) as hands:
+        hands.call("files", "refuse_writers", files=[str(path) for path in stack.duckdb_files])
+
+
 def check_name(name: str) -> None:
     """Raise `UsageError` for a name that is no safe folder name."""
     if not NAME.fullmatch(name):

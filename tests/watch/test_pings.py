@@ -10,11 +10,15 @@ from pathlib import Path
 
 import pytest
 
+from ops_tasks.errors import Busy
+from ops_tasks.operation import lock
+from ops_tasks.scenarios import watching
 from ops_tasks.stack import Stack
 from ops_tasks.systems import pings
 from ops_tasks.systems.pings import Pinger, pinger
 from tests.conftest import finish
-from tests.watch.conftest import OPS
+from tests.systems.conftest import Writing
+from tests.watch.conftest import OPS, Invoke
 from tests.watch.receiver import Receiver, listening
 
 KEY = "ad3b-0c8e-secret"
@@ -81,6 +85,54 @@ def test_a_plan_pings_nobody_and_writes_nothing(small: Stack) -> None:
 def test_no_address_is_one_line(small: Stack) -> None:
     code, _, err = ran(small, "watch.disk", OPS_PING="hc-ping.com/x")
     assert (code, err.splitlines()[0]) == (2, "✗ OPS_PING is no http(s) address")
+
+
+HIDDEN_WORD = "hunter2pw"
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        pytest.param(
+            f"https://me:{HIDDEN_WORD}@hc.invalid/{KEY}", "a user or a password before its host", id="password"
+        ),
+        pytest.param(f"https://hc.invalid/{KEY} {HIDDEN_WORD}", "a blank or a control character", id="blank"),
+        pytest.param(f"https://hc.invalid/{KEY}\n{HIDDEN_WORD}", "a blank or a control character", id="line break"),
+        pytest.param(f"https://hc.invalid:99999/{KEY}", "its host or its port is none", id="port of no machine"),
+        pytest.param(f"https://hc.invalid:{HIDDEN_WORD}/{KEY}", "its host or its port is none", id="port of letters"),
+        pytest.param(f"https://[::1/{KEY}", "its host or its port is none", id="half a host"),
+    ],
+)
+def test_an_address_that_cannot_be_used_is_one_line_and_the_watch_goes_on(
+    small: Stack, address: str, said: str
+) -> None:
+    code, out, err = ran(small, "watch.disk", OPS_PING=address)
+    assert code == 0, err
+    (line,) = err.splitlines()[:1]
+    assert line.startswith("! OPS_PING is not used, so nobody is pinged: ")
+    assert said in line
+    assert KEY not in out + err
+    assert HIDDEN_WORD not in out + err
+
+
+@pytest.mark.parametrize(
+    ("address", "kind"),
+    [
+        pytest.param(f"http://me:{HIDDEN_WORD}@127.0.0.1/{KEY}", "InvalidURL", id="password"),
+        pytest.param(f"http://127.0.0.1:1/{KEY} {HIDDEN_WORD}", "InvalidURL", id="blank"),
+        pytest.param(f"http://127.0.0.1:{HIDDEN_WORD}/{KEY}", "InvalidURL", id="port"),
+        pytest.param(f"http://127.0.0.1:1/{KEY}/größe", "UnicodeEncodeError", id="letters that are no ASCII"),
+    ],
+)
+def test_what_is_told_of_a_failed_ping_has_no_part_of_its_address(
+    address: str, kind: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pings, "PAUSE", 0.0)
+    Pinger(address).end(0)
+    told = capsys.readouterr().err
+    assert told.endswith(f" failed: {kind}\n")
+    assert KEY not in told
+    assert HIDDEN_WORD not in told
 
 
 @pytest.mark.parametrize(
@@ -164,3 +216,60 @@ def test_a_snapshot_is_told_too(small: Stack, tmp_path: Path, kind: str) -> None
         code, _, err = ran(small, f"watch.{kind}", OPS_PING=f"{receiver.url}/k/{{check}}")
     assert code == 0, err
     assert heard_by(receiver, f"watch-{kind}") == ["start", f"watch-{kind}"]
+
+
+def test_watches_that_would_share_a_check_are_refused_before_any_has_run(small: Stack) -> None:
+    with listening() as receiver:
+        code, out, err = ran(small, "watch.once", OPS_PING=f"{receiver.url}/{KEY}")
+        assert (code, receiver.heard, (small.home / "watch").exists()) == (2, [], False)
+        assert "OPS_PING: every watch needs a check of its own" in err
+        assert "write {check} into it" in err
+        assert KEY not in out + err
+        code, _, err = ran(small, "watch.once", OPS_PING=f"{receiver.url}/{KEY}/{{check}}")
+        assert code == 0, err
+    for name in ("watch-snapshot", "watch-disk"):
+        assert heard_by(receiver, name) == ["start", name]
+
+
+def test_a_snapshot_that_meets_somebody_is_neither_a_failure_nor_begun(small: Stack, writing: Writing) -> None:
+    with listening() as receiver:
+        env = {"OPS_PING": f"{receiver.url}/{KEY}/{{check}}"}
+        with writing(small.databases["raw"], "INSERT INTO t VALUES (1, 2)") as process:
+            assert ran(small, "watch.snapshot", **env)[0] == 6
+            assert ran(small, "watch.once", **env)[0] == 6
+        with lock.held(small.home, "ops.backfill", "abc123"):
+            assert ran(small, "watch.snapshot", **env)[0] == 6
+    assert heard_by(receiver, "watch-snapshot") == ["log"] * 3
+    assert f"PID {process.pid}" in receiver.heard[0].body
+    assert "ops.backfill abc123 is running" in receiver.heard[-1].body
+    assert heard_by(receiver, "watch-disk") == ["start", "watch-disk"]
+
+
+def test_who_comes_while_a_snapshot_is_taken_is_no_failure_either(
+    small: Stack, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: object) -> None:
+        raise Busy("somebody writes")
+
+    monkeypatch.setattr(watching, "take", busy)
+    with listening() as receiver:
+        monkeypatch.setenv("OPS_PING", receiver.url)
+        assert invoke(small, "watch.snapshot").code == 6
+    assert receiver.paths == ["/start", "/log"]
+    assert not (small.home / "watch").exists()
+
+
+@pytest.mark.parametrize("words", [("watch.snapshot", "--min-minutes=50"), ("watch.once",)], ids=["snapshot", "once"])
+def test_a_run_that_has_nothing_to_do_is_a_good_one(small: Stack, words: tuple[str, ...]) -> None:
+    assert ran(small, "snapshot.create", "--name=by_hand")[0] == 0
+    with listening() as receiver:
+        ping = f"{receiver.url}/{KEY}/{{check}}"
+        code, out, err = ran(small, *words, OPS_PING=ping)
+        assert code == 0, err
+        assert '"fresh": "by_hand"' in out
+        assert heard_by(receiver, "watch-snapshot") == ["start", "watch-snapshot"]
+        body = next(one.body for one in receiver.heard if one.path.endswith("/watch-snapshot"))
+        assert body.startswith("by_hand is ")
+        receiver.heard.clear()
+        assert ran(small, *words, "--plan", OPS_PING=ping)[0] == 0
+    assert receiver.heard == []

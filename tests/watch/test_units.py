@@ -214,6 +214,45 @@ def test_it_says_what_to_run_next(
     assert cron.endswith("| crontab -")
 
 
+SHARED, OWN = "https://hc.invalid/s3cret", "https://hc.invalid/s3cret/{check}"
+
+
+@pytest.mark.parametrize(
+    ("configured", "environment", "file", "said"),
+    [
+        pytest.param(SHARED, "", "", "ops.watch.ping: ", id="configuration"),
+        pytest.param("", SHARED, "", "OPS_PING: ", id="environment"),
+        pytest.param(OWN, OWN, f"X=1\nexport OPS_PING='{SHARED}'\n", "OPS_PING in ", id="file"),
+        pytest.param(SHARED, SHARED, f"OPS_PING={OWN}\n", "", id="the file wins"),
+        pytest.param(SHARED, OWN, "", "", id="the environment wins"),
+        pytest.param("", "", "", "", id="no pings"),
+    ],
+)
+def test_watches_are_not_set_up_to_share_a_check(
+    small: Stack,
+    invoke: Invoke,
+    monkeypatch: pytest.MonkeyPatch,
+    configured: str,
+    environment: str,
+    file: str,
+    said: str,
+) -> None:
+    if configured:
+        text = small.file.read_text(encoding="utf-8")
+        small.file.write_text(f"{text}    ping: {configured}\n", encoding="utf-8")
+    monkeypatch.setenv("OPS_PING", environment)
+    small.home.mkdir()
+    (small.home / "watch.env").write_text(file, encoding="utf-8")
+    for form in ("systemd", "cron"):
+        told = invoke(small, "watch.units", f"--format={form}")
+        assert told.code == (2 if said else 0), told.err
+        if said:
+            assert told.err.startswith(f"✗ {said}")
+            assert "every watch needs a check of its own" in told.err
+            assert "s3cret" not in told.out + told.err
+        assert invoke(small, "watch.units", "--only=disk", f"--format={form}").code == 0
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
