@@ -35,9 +35,8 @@ def refuse_unfinished(stack: Stack, *, finishing: str | None = None) -> None:
     for record in unfinished(stack.home):
         if record.operation == finishing:
             continue
-        step = record.last_step or "the start"
         title = record.planned.get("title", "")
-        raise Stopped(f"operation {record.operation} ({title}) stopped at step {step!r}", ways_out(record))
+        raise Stopped(f"operation {record.operation} ({title}) stopped {record.stopped_at}", ways_out(record))
 
 
 def ways_out(record: Record) -> str:

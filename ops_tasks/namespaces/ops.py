@@ -237,6 +237,7 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
             "status": record.status,
             "step": record.last_step,
             "reason": why,
+            "stopped": record.stopped_at if record.status == "stopped" else "",
             "way_out": ways_out(record) if record.status == "stopped" else "",
         }
         rows.append(row)
@@ -247,7 +248,7 @@ def show_history(_context: Context, stack: str = "", *, terminal: Terminal) -> D
         terminal.show("No operation yet.")
     for row in rows:
         if row["way_out"]:
-            terminal.show(f"{row['operation']} stopped at step {row['step'] or 'the start'!r} → {row['way_out']}")
+            terminal.show(f"{row['operation']} stopped {row['stopped']} → {row['way_out']}")
     return Document("ops.history", "ok", more={"operations": rows})
 
 

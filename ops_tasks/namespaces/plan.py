@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from invoke.collection import Collection
@@ -14,7 +15,10 @@ from ops_tasks.report.terminal import Terminal, escape
 if TYPE_CHECKING:
     from ops_tasks.stack import Stack
 
-DAYS = {"days": "Compute this many of the last days once more (default: 3)."}
+DAYS = {
+    "days": "Compute this many of the last days once more (default: 3).",
+    "allow_history_loss": "Accept that rows are lost which nobody can give back any more.",
+}
 
 
 @ops_task("dev", help={"environment": "The SQLMesh environment to plan."}, public="plan.dev")
@@ -70,18 +74,28 @@ def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, 
 
 @ops_task("full-refresh", help=DAYS)
 def full_refresh(
-    c: Context, stack: str = "", days: int = 3, plan: bool = False, yes: bool = False, *, terminal: Terminal
+    c: Context,
+    stack: str = "",
+    days: int = 3,
+    allow_history_loss: bool = False,
+    plan: bool = False,
+    yes: bool = False,
+    *,
+    terminal: Terminal,
 ) -> Document:
     """Load every source, compute the marts, audit and verify; put everything back when anything fails.
+
+    Where SQLMesh has no state it would compute every mart from nothing, so there it asks for --allow-history-loss.
 
     Example: invoke full-refresh --yes
     """
     from ops_tasks.errors import UsageError
     from ops_tasks.namespaces.changing import agreed, outline
-    from ops_tasks.namespaces.running import run_plan
+    from ops_tasks.namespaces.running import run_plan, steps
     from ops_tasks.report.plan import show_plan
-    from ops_tasks.scenarios.refresh import refresh
+    from ops_tasks.scenarios.refresh import models_without_state, refresh
     from ops_tasks.stack import find
+    from ops_tasks.systems.crew import Crew
     from ops_tasks.systems.snapshots import free_bytes
 
     if days < 1:
@@ -89,8 +103,13 @@ def full_refresh(
     found = find(stack)
     if not found.config.sources:
         raise UsageError("no source is configured", "write `sources:` into the ops: section")
-    made = refresh(found, _arguments("full_refresh", days=days))
+    with Crew(found.root) as hands:
+        anew = models_without_state(found, hands)
+    made = refresh(found, _arguments("full_refresh", days=days, anew=anew, allow_history_loss=allow_history_loss))
     show_plan(terminal, made, free_bytes(found))
+    if made.refusals:
+        reasons = [asdict(refusal) for refusal in made.refusals]
+        return Document(made.task, "refused", findings=reasons, steps=steps(made))
     if plan:
         return outline(made)
     with agreed(found, made.task, made.operation, terminal, "Load everything?", yes=yes) as lock:

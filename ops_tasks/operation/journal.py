@@ -88,6 +88,11 @@ class Record:
         return steps[-1] if steps else None
 
     @property
+    def stopped_at(self) -> str:
+        """Where a stopped operation stands, in words: at a step, or in its rollback."""
+        return "in its rollback" if self.rollback_begun else f"at step {self.last_step or 'the start'!r}"
+
+    @property
     def last_at(self) -> datetime:
         """When the operation was last alive, by its journal and by its heartbeat."""
         written = datetime.fromisoformat(self.events[-1].at)

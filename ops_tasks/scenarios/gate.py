@@ -69,7 +69,7 @@ def judge_source(
         seen = f" ({outside} rows outside of it)" if outside else ""
         seen += f" ({undated} rows without a day)" if undated else ""
         return [Refusal(f"{source}: the source brought no rows for {window}{seen}", "is the API well? try again later")]
-    refusals = [refusal for table in tables for refusal in _misfits(table, window)]
+    refusals = [refusal for table in tables for refusal in _misfits(table, window, today)]
     if not allow_shrink:
         refusals += [refusal for table in tables for refusal in _shrunk(table, window, today, limits)]
     if not allow_growth:
@@ -77,7 +77,7 @@ def judge_source(
     return refusals
 
 
-def _misfits(table: Staged, window: Window) -> list[Refusal]:
+def _misfits(table: Staged, window: Window, today: date) -> list[Refusal]:
     found: list[Refusal] = []
     if table.undated:
         found.append(Refusal(f"{table.table}: {table.undated} staged rows have no day", "check the date column"))
@@ -88,7 +88,10 @@ def _misfits(table: Staged, window: Window) -> list[Refusal]:
     if table.moved is not None:
         start, end = min(table.moved[0], window.start), max(table.moved[1], window.end)
         reason = f"{table.table}: rows moved into the window from {Window(*table.moved)} (same key, other day)"
-        found.append(Refusal(reason, f"take both days along: --start={start} --end={end}"))
+        way = f"take both days along: --start={start} --end={end}"
+        if end > today:
+            way = f"no load brings {end}: mend or delete these rows in the raw table first"
+        found.append(Refusal(reason, way))
     if table.clashes:
         reason = f"{table.table}: {table.clashes} rows without a day have keys that the load brings again"
         found.append(Refusal(reason, "give them a day in the raw table, or delete them"))

@@ -35,7 +35,8 @@ def _way_out(stack: Stack) -> str:
     if kept:
         whole = f"invoke ops.restore --snapshot={kept[-1].name} --plan"
         return f"{whole} --only=state" if stack.state_file is not None else whole
-    return "no snapshot has it: invoke full-refresh begins it anew from the project's files and the raw data"
+    anew = "invoke full-refresh --allow-history-loss begins it anew from the project's files and the raw data"
+    return f"no snapshot has it: {anew}; what raw does not hold any more is lost then"
 
 
 def _has_state(taken: Snapshot) -> bool:

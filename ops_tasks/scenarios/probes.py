@@ -53,7 +53,7 @@ def operations(stack: Stack) -> Line:
         Symptom(
             "stopped",
             record.operation,
-            f"{record.planned.get('title', '')} stopped at step {record.last_step or 'the start'!r}",
+            f"{record.planned.get('title', '')} stopped {record.stopped_at}",
             f"invoke ops.rollback {record.operation}"
             if record.rollback_begun
             else f"invoke ops.retry {record.operation}, or invoke ops.rollback {record.operation}",

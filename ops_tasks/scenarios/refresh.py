@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
 
 from ops_tasks.errors import StepFailed
 from ops_tasks.guard.evidence import permit
-from ops_tasks.operation.plan import Effect, Plan, Result, Run, Step, wrote_nothing
+from ops_tasks.operation.plan import Effect, Plan, Refusal, Result, Run, Step, wrote_nothing
 from ops_tasks.scenarios import typed
+from ops_tasks.scenarios.differing import readable
+from ops_tasks.scenarios.lost_state import lost_state
 from ops_tasks.scenarios.orphans import load_whole, none_left
-from ops_tasks.scenarios.routine import no_findings, put_back, take, well
+from ops_tasks.scenarios.routine import PROMOTE, REFRESH, no_findings, put_back, take, well
 from ops_tasks.scenarios.verify import Say, audits, contracts, fixed_now, project, sqlmesh
+from ops_tasks.scenarios.witnesses import model_of
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
+from ops_tasks.systems.crew import Crew
 
-REFRESH, PROMOTE = "full-refresh", "promote"
 DAYS = 3
 
 
@@ -36,8 +40,26 @@ def refresh(stack: Stack, arguments: Mapping[str, Any]) -> Plan:
         check=_something_computed,
     )
     effects = [Effect(name, "loaded") for name in stack.config.sources]
-    effects.append(Effect("marts", f"what is due, and the last {days} days again; histories are kept"))
-    return _operation(stack, REFRESH, "full refresh", arguments, (*loads, compute), effects)
+    # what a journal says of a plan without this word is that it kept histories
+    anew = int(arguments.get("anew", 0))
+    kept = f"what is due, and the last {days} days again; histories are kept"
+    lost = f"from nothing: SQLMesh has no state. What raw does not hold any more is lost ({anew} tables are there now)"
+    effects.append(Effect("marts", lost if anew else kept))
+    made = _operation(stack, REFRESH, "full refresh", arguments, (*loads, compute), effects)
+    if not anew or arguments.get("allow_history_loss"):
+        return made
+    reason = f"there is no SQLMesh state, and {anew} tables of models: what raw does not hold any more would be lost"
+    way = "invoke ops.doctor tells who has the state; --allow-history-loss begins it anew all the same"
+    return replace(made, refusals=(Refusal(reason, way),))
+
+
+def models_without_state(stack: Stack, hands: Crew) -> int:
+    """How many tables of models there are that no state knows of, because there is none; 0 where there is one."""
+    lost = stack.state_file is not None and not stack.state_file.is_file()
+    if not lost and lost_state(stack, hands) is None:
+        return 0
+    told = hands.call("duck", "describe", databases=readable(stack, hands), state=None, environment="")["rows"]
+    return sum(1 for name in told if model_of(name) is not None)
 
 
 def promote(stack: Stack, arguments: Mapping[str, Any]) -> Plan:

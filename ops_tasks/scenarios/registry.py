@@ -25,6 +25,7 @@ def rebuild(stack: Stack, record: Record, agree: Agree | None = None) -> Plan:
         restore,
         resume,
         resume_facts,
+        routine,
     )
     from ops_tasks.scenarios import rebuild as blown
     from ops_tasks.scenarios.backfill_facts import from_json
@@ -32,9 +33,9 @@ def rebuild(stack: Stack, record: Record, agree: Agree | None = None) -> Plan:
     task, arguments = str(record.planned.get("task")), record.planned.get("arguments", {})
     if task in (backfill.TASK, restate.TASK):
         return backfill.recover(stack, from_json(arguments))
-    if task == refresh.REFRESH:
+    if task == routine.REFRESH:
         return refresh.refresh(stack, arguments)
-    if task == refresh.PROMOTE:
+    if task == routine.PROMOTE:
         return refresh.promote(stack, arguments)
     if task == resume.TASK:
         return resume.recover(stack, resume_facts.from_json(arguments))

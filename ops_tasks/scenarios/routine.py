@@ -11,6 +11,8 @@ from ops_tasks.scenarios.verify import Say, Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 
+REFRESH, PROMOTE = "full-refresh", "promote"
+
 
 def take(stack: Stack, name: str, run: Run) -> Result:
     """One that this operation took before it was killed is verified and used."""

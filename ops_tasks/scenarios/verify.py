@@ -15,7 +15,7 @@ from ops_tasks.systems.worker import Worker, require
 
 Say = Callable[[str], None]
 Finding = Mapping[str, Any]
-ABSENT = "does not exist"
+ABSENT, DRIFT = "does not exist", "invoke verify.drift"
 # Soda's (4.28) types of checks; None runs all of them
 ORDINARY = ["schema", "missing", "invalid", "duplicate", "row_count", "aggregate", "metric", "failed_rows"]
 KINDS: dict[bool | None, list[str] | None] = {None: None, True: ["freshness"], False: ORDINARY}
@@ -59,7 +59,7 @@ def contracts(
     files = contract_files(stack)
     if not files:
         return Verdict(name, "no contract", (finding(f"no contract in {stack.root / section.path}"),), {})
-    if lost := lost_databases(stack):
+    if databases is None and (lost := lost_databases(stack)):
         return Verdict(name, "not run", lost, {})
     suffix = ""
     if environment is not None:
@@ -103,7 +103,7 @@ def audits(stack: Stack, say: Say, shared: Worker | None = None) -> Verdict:
         finding(f"{r['model']}: audit {r['audit']} found {r['failures']} bad rows", **r) for r in ran if r["failures"]
     ]
     findings += [
-        finding(f"{broken['model']}: its audits could not run: {broken['reason']}", "invoke verify.drift", **broken)
+        finding(f"{broken['model']}: its audits could not run: {broken['reason']}", DRIFT, model=broken["model"])
         for broken in found["broken"]
     ]
     findings += [

@@ -10,8 +10,8 @@ from typing import Any, cast
 
 from ops_tasks.operation.journal import Record
 from ops_tasks.scenarios.account_changes import changes
-from ops_tasks.scenarios.refresh import PROMOTE, REFRESH
 from ops_tasks.scenarios.restore import TASK as RESTORE
+from ops_tasks.scenarios.routine import PROMOTE, REFRESH
 from ops_tasks.scenarios.watching import OWN
 from ops_tasks.stack import MD, Stack
 from ops_tasks.systems import snapshots
@@ -78,9 +78,15 @@ def _lows(counts: Sequence[int], keep: float) -> list[int]:
 
 
 def fullest(seen: Sequence[Witness], table: str) -> Witness | None:
-    """The witness that has the most rows of a table, the newest of several."""
+    """The witness that has the most rows of a table; of several the one that lacks fewest others, the newest of them.
+
+    What an operation has kept of a stack that was broken already is a witness, too: it is not the one to go back to.
+    """
     found = [one for one in seen if table in one.rows]
-    return max(reversed(found), key=lambda one: one.rows[table], default=None)
+    most = max((one.rows[table] for one in found), default=0)
+    full = [one for one in found if one.rows[table] == most]
+    names = {name for one in seen for name, rows in one.rows.items() if rows}
+    return min(reversed(full), key=lambda one: sum(not one.rows.get(name) for name in names), default=None)
 
 
 def named_by_a_person(name: str) -> bool:

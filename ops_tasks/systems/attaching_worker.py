@@ -37,7 +37,7 @@ def attach(connection: duckdb.DuckDBPyConnection, databases: Mapping[str, str]) 
 
 def _attach_file(connection: duckdb.DuckDBPyConnection, name: str, where: str) -> None:
     if not Path(where).is_file():
-        raise UsageError(f"{where} does not exist")
+        raise UsageError(f"{where} does not exist", "invoke ops.doctor tells what is lost, and who has it")
     try:
         connection.execute(f"ATTACH {literal(where)} AS {ident(name)} (READ_ONLY)")
     except duckdb.IOException as error:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+from sqlmesh import Context
 from sqlmesh.core.config import Config
 from sqlmesh.core.config.loader import load_configs
+from sqlmesh.core.plan import Plan
+from sqlmesh.utils.errors import PlanError
 
-from ops_tasks.errors import Refused, UsageError
+from ops_tasks.errors import Refused, StepFailed, UsageError
 from ops_tasks.systems.sqlmesh_checks_worker import fingerprint, short
-from ops_tasks.systems.sqlmesh_project_worker import context_of
+from ops_tasks.systems.sqlmesh_project_worker import context_of, why
 from ops_tasks.systems.worker_main import progress
 
 NOT_COMPUTED = {"EXTERNAL", "EMBEDDED", "SEED"}
@@ -37,7 +40,7 @@ def apply(
         raise Refused("SQLMesh's plan is no longer the one that was shown", "look at it again: invoke plan.prod")
     if found["changes"]:
         progress(f"applying: {len(found['computed'])} models to compute")
-        context.apply(made)
+        _applied(context, made)
     return found
 
 
@@ -72,7 +75,7 @@ def compute(
     context = context_of(project, gateway, read_only=False)
     applied = context.plan(environment, no_prompts=True, auto_apply=False, no_diff=True, execution_time=now)
     done = {missing.snapshot_id.name for missing in applied.missing_intervals}
-    context.apply(applied)
+    _applied(context, applied)
     models = {name: model for name, model in context.models.items() if model.kind.name.value not in NOT_COMPUTED}
     wanted = [name for name, model in models.items() if not keep_history or model.kind.name.value in REPEATABLE]
     progress(f"computing {len(wanted)} models")
@@ -91,9 +94,17 @@ def compute(
         )
         # SQLMesh adds everything downstream, whole-history kinds included.
         kept = {key: span for key, span in made.restatements.items() if key.name in wanted}
-        context.apply(made.copy(update={"restatements": kept}))
+        _applied(context, made.copy(update={"restatements": kept}))
         done |= {identity.name for identity in kept}
     return {"computed": sorted(map(short, done)), "left": sorted(short(name) for name in models.keys() - done)}
+
+
+def _applied(context: Context, made: Plan) -> None:
+    """Apply a plan; `StepFailed` names the first model that failed, and why."""
+    try:
+        context.apply(made)
+    except PlanError as error:
+        raise StepFailed(why(error)) from error
 
 
 def _paths(connection: Any) -> list[str]:

@@ -44,6 +44,7 @@ _listener = _Listener()
 set_console(_listener)
 # SQLMesh (0.236) parses models in forked children; below this many that costs more than it saves.
 FORKED_FROM = 100
+NO_STATE, WHO_HAS_IT = "there is no SQLMesh state", "invoke ops.doctor tells what is lost, and who has it"
 _kept: dict[str, Context] = {}
 
 
@@ -145,7 +146,7 @@ def state_of(context: Context) -> StateReader:
         if begun is None or begun.get_versions(validate=False).schema_version:
             raise
         context._state_sync = None  # pyright: ignore[reportPrivateUsage]
-        raise Refused("there is no SQLMesh state", "invoke ops.doctor tells what is lost, and who has it") from None
+        raise Refused(NO_STATE, WHO_HAS_IT) from None
 
 
 def deployed(context: Context, environment: str) -> tuple[Any, dict[SnapshotId, Snapshot]]:
@@ -154,6 +155,8 @@ def deployed(context: Context, environment: str) -> tuple[Any, dict[SnapshotId, 
     found = state.get_environment(environment)
     if found is None:
         known = [summary.name for summary in state.get_environments_summary()]
+        if not known:
+            raise Refused(NO_STATE, WHO_HAS_IT)
         raise UsageError(f"SQLMesh has no environment {environment!r}", nearest(environment, known))
     return found, dict(state.get_snapshots(found.snapshots))
 

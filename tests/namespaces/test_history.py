@@ -34,5 +34,6 @@ def test_the_ways_out_of_a_stopped_operation(small: Sandbox) -> None:
         f"invoke ops.rollback cccccc {place}",
     ]
     told = small.invoke("ops.history", json_output=False).out
-    for row in rows[1:]:
-        assert f"{row['operation']} stopped at step 'restate' → {row['way_out']}" in told
+    for row, where in zip(rows[1:], ("at step 'restate'", "in its rollback"), strict=True):
+        assert row["stopped"] == where
+        assert f"{row['operation']} stopped {where} → {row['way_out']}" in told

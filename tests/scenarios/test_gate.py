@@ -92,6 +92,12 @@ MISFITS = [
         "--start=2026-04-14 --end=2026-04-18",
         id="moved from after",
     ),
+    pytest.param(
+        staged(moved=(date(2099, 1, 1), date(2099, 1, 1))),
+        "moved into the window from 2099-01-01",
+        "no load brings 2099-01-01: mend or delete these rows",
+        id="moved from a day to come",
+    ),
     pytest.param(staged(repeated=(1, 7)), "7 staged rows have a key that another one has", "twice", id="repeated keys"),
     pytest.param(staged(clashes=2), "2 rows without a day have keys", "give them a day", id="undated rows of that key"),
 ]

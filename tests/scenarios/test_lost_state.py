@@ -61,7 +61,7 @@ def test_a_state_that_is_there_is_no_symptom(tmp_path: Path, hands: Crew) -> Non
     [
         ("", {"rows": {"house.sqlmesh._environments": 1}}, "invoke ops.restore --snapshot=good --plan"),
         ("s.duckdb", {"sqlmesh": {"plan_id": "x"}}, "invoke ops.restore --snapshot=good --plan --only=state"),
-        ("s.duckdb", {"sqlmesh": {}}, "no snapshot has it: invoke full-refresh begins it anew"),
+        ("s.duckdb", {"sqlmesh": {}}, "no snapshot has it: invoke full-refresh --allow-history-loss"),
     ],
 )
 def test_a_lost_one_comes_from_the_newest_snapshot_that_has_one(
@@ -93,9 +93,43 @@ def test_whoever_needs_the_state_says_that_there_is_none(sandbox: Sandbox) -> No
         state.execute("DROP SCHEMA sqlmesh CASCADE")
     before, said = sandbox.hashes(), "there is no SQLMesh state"
     window = ("--source=ebird", f"--start={sandbox.today - timedelta(days=3)}", "--plan")
-    for words, code in ((("verify.drift",), 1), (("ops.backfill", *window), 3), (("plan.prod",), 3)):
+    for words, code in (
+        (("verify.drift",), 1),
+        (("ops.backfill", *window), 3),
+        (("plan.prod",), 3),
+        (("full-refresh", "--yes"), 3),
+    ):
         ran = sandbox.invoke(*words)
         assert ran.code == code, ran.err
         assert said in ran.document["findings"][0]["reason"]
         assert "ops.doctor" in ran.document["findings"][0]["way_out"]
     assert sandbox.hashes() == before
+
+
+@pytest.mark.rehearsal
+def test_a_snapshot_comes_back_over_a_state_file_that_is_gone(sandbox: Sandbox) -> None:
+    assert sandbox.invoke("snapshot.create", "--name=good").code == 0
+    (sandbox.folder / "data" / "sqlmesh_state.duckdb").unlink()
+    refused = sandbox.invoke("full-refresh", "--yes")
+    assert refused.code == 3, refused.err
+    assert "--allow-history-loss" in refused.document["findings"][0]["way_out"]
+    assert sandbox.invoke("full-refresh", "--allow-history-loss", "--plan").code == 0
+    backfill = sandbox.invoke(
+        "ops.backfill", "--source=ebird", f"--start={sandbox.today - timedelta(days=3)}", "--plan"
+    )
+    assert "ops.doctor" in backfill.document["findings"][0]["way_out"], backfill.err
+    restored = sandbox.invoke("ops.restore", "--snapshot=good", "--yes")
+    assert restored.code == 0, restored.err
+    assert sandbox.differences() == []
+
+
+@pytest.mark.rehearsal
+def test_a_raw_table_that_is_gone_ends_no_diagnosis(sandbox: Sandbox) -> None:
+    with duckdb.connect(str(sandbox.folder / "data" / "raw_noaa.duckdb")) as raw:
+        raw.execute("DROP TABLE main.daily_weather")
+    sick = sandbox.invoke("ops.doctor")
+    assert sick.code == 1, sick.err
+    assert "internal error" not in sick.err
+    assert "daily_weather" in sick.out
+    audited = sandbox.invoke("verify.audit")
+    assert audited.code == 1, audited.err

@@ -83,6 +83,14 @@ def test_the_fullest_counts_and_the_newest_of_several(bare: Stack) -> None:
     assert fullest(judged(bare), "house.raw.unknown") is None
 
 
+def test_of_equals_the_one_that_lacks_no_other_table_counts() -> None:
+    good = Witness("nightly", {"raw.a": 40, "raw.b": 7})
+    broken = Witness("pre_repair_20260423_901af6", {"raw.a": 40, "raw.b": 0})
+    assert fullest([good, broken], "raw.a") is good
+    assert fullest([broken, good], "raw.a") is good
+    assert fullest([good, Witness("later", good.rows), broken], "raw.a") == Witness("later", good.rows)
+
+
 def test_what_is_before_the_newest_that_a_person_named_is_agreed_to(bare: Stack) -> None:
     taken(bare, "watch_20260101_010101", -5)
     taken(bare, "nightly", -4)
