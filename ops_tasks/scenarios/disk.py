@@ -2,38 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 
-from ops_tasks import whole_files
+from ops_tasks.scenarios.disk_forecast import days_to_full
+from ops_tasks.scenarios.disk_history import Sample, read, thinned, write
 from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 
-HISTORY = "disk.jsonl"
-DAY = 86400.0
-WINDOW, LEAST = 14 * DAY, DAY
-KEPT, HOURLY_AFTER = 90 * DAY, DAY
-MOST_POINTS = 200
 REBUILD_ROOM = 2
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One measurement of one file system: `at` epoch seconds, `disk` its mount point, free bytes and free inodes."""
-
-    at: float
-    disk: str
-    free: int
-    inodes: int
 
 
 @dataclass(frozen=True)
@@ -54,7 +38,8 @@ def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Ve
     history = read(stack.home)
     fresh = [Sample(now, one.disk, one.free, -1 if one.inodes is None else one.inodes) for one in found]
     if note:
-        write(stack.home, thinned([*history, *fresh], now))
+        with suppress(OSError):
+            write(stack.home, thinned([*history, *fresh], now))
     findings: list[Finding] = []
     said: list[str] = []
     gauges: list[Gauge] = []
@@ -94,62 +79,6 @@ def needs(stack: Stack) -> dict[str, int]:
     return {"a snapshot": whole, "a rebuild": REBUILD_ROOM * whole, "a checkpoint": largest}
 
 
-def days_to_full(history: Sequence[Sample], disk: str, now: float) -> float | None:
-    """Days until nothing is free, by the median slope of every two samples of two weeks (Theil and Sen); None: unknown.
-
-    A clean-up in between moves few of the slopes. It is infinite while the disk does not get fuller, and unknown before
-    there is a day of history.
-    """
-    mine = sorted((one for one in history if one.disk == disk and 0 <= now - one.at <= WINDOW), key=lambda one: one.at)
-    if len(mine) < 3 or mine[-1].at - mine[0].at < LEAST:
-        return None
-    points = mine[:: max(1, len(mine) // MOST_POINTS)]
-    slopes = [
-        (later.free - earlier.free) / (later.at - earlier.at)
-        for number, earlier in enumerate(points)
-        for later in points[number + 1 :]
-        if later.at > earlier.at
-    ]
-    slope = median(slopes) if slopes else 0.0
-    return float("inf") if slope >= 0 else mine[-1].free / -slope / DAY
-
-
-def thinned(history: Sequence[Sample], now: float) -> list[Sample]:
-    """The samples of 90 days: every one of the last day, before that the first of each hour."""
-    kept: list[Sample] = []
-    hours: set[tuple[str, int]] = set()
-    for one in sorted(history, key=lambda sample: sample.at):
-        hour = (one.disk, int(one.at // 3600))
-        if now - one.at > KEPT or one.at > now + DAY or (now - one.at > HOURLY_AFTER and hour in hours):
-            continue
-        hours.add(hour)
-        kept.append(one)
-    return kept
-
-
-def read(home: Path) -> list[Sample]:
-    """The history; lines that a crash has torn are left out."""
-    try:
-        lines = (home / "watch" / HISTORY).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    found: list[Sample] = []
-    for text in lines:
-        try:
-            found.append(Sample(**json.loads(text)))
-        except (ValueError, TypeError):
-            continue
-    return found
-
-
-def write(home: Path, history: Sequence[Sample]) -> None:
-    """Replace the history, whole or not at all; on a full disk the old one stays."""
-    file = home / "watch" / HISTORY
-    with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        whole_files.write(file, "".join(json.dumps(asdict(one)) + "\n" for one in history))
-
-
 def _mount(path: Path) -> Path:
     path = path.resolve()
     return next(one for one in (path, *path.parents) if one.is_mount())
@@ -171,7 +100,7 @@ def _short(one: Place, wanted: dict[str, int], left: float | None, stack: Stack)
     if one.inodes is not None and one.inodes < limits.inodes:
         found.append(Finding(one.disk, f"{one.inodes:,} inodes left", "remove small files"))
     if left is not None and left < limits.days:
-        what = f"full in {left:.1f} days, by what it lost in the last two weeks"
+        what = f"full in {left:.1f} days, by what it lost lately"
         found.append(Finding(one.disk, what, "invoke snapshot.prune, or a larger disk"))
     return found
 
@@ -185,7 +114,7 @@ def _gauges(one: Place, left: float | None) -> list[Gauge]:
     if one.inodes is not None:
         found.append(Gauge("ops_disk_free_inodes", "Inodes that are free", float(one.inodes), label))
     if left is not None:
-        found.append(Gauge("ops_disk_days_to_full", "Days until it is full, by its last two weeks", left, label))
+        found.append(Gauge("ops_disk_days_to_full", "Days until it is full, by what it lost lately", left, label))
     return found
 
 

@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from ops_tasks.scenarios.disk import DAY, HISTORY, Sample, days_to_full, read, thinned, write
+from ops_tasks.scenarios.disk_forecast import days_to_full
+from ops_tasks.scenarios.disk_history import DAY, HISTORY, Sample, read, thinned, write
 from ops_tasks.stack import Stack, find
 from tests.conftest import finish
 from tests.systems.conftest import small_stack
