@@ -18,6 +18,7 @@ from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 
 REBUILD_ROOM = 2
+LEAST_FREE, SMALL = 100_000_000, 0.1
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,7 @@ class Place:
     total: int
     free: int
     inodes: int | None
+    inodes_total: int = 0
 
 
 def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Verdict:
@@ -79,6 +81,11 @@ def needs(stack: Stack) -> dict[str, int]:
     return {"a snapshot": whole, "a rebuild": REBUILD_ROOM * whole, "a checkpoint": largest}
 
 
+def least(one: Place, percent: float) -> int:
+    """Bytes that have to be free on any disk: `percent` of it or 100 MB, the larger; of a small one 10 % at most."""
+    return round(min(max(LEAST_FREE, one.total * percent / 100), one.total * max(SMALL, percent / 100)))
+
+
 def _mount(path: Path) -> Path:
     path = path.resolve()
     return next(one for one in (path, *path.parents) if one.is_mount())
@@ -86,7 +93,8 @@ def _mount(path: Path) -> Path:
 
 def _place(mount: Path, uses: tuple[str, ...]) -> Place:
     usage, told = shutil.disk_usage(mount), os.statvfs(mount)
-    return Place(str(mount), uses, usage.total, usage.free, told.f_favail if told.f_files else None)
+    inodes = told.f_favail if told.f_files else None
+    return Place(str(mount), uses, usage.total, usage.free, inodes, told.f_files)
 
 
 def _short(one: Place, wanted: dict[str, int], left: float | None, stack: Stack) -> list[Finding]:
@@ -97,7 +105,10 @@ def _short(one: Place, wanted: dict[str, int], left: float | None, stack: Stack)
         found.append(Finding(one.disk, what, "invoke snapshot.prune --keep-last=1"))
     elif one.free == 0:
         found.append(Finding(one.disk, f"full ({', '.join(one.uses)})", "free some space"))
-    if one.inodes is not None and one.inodes < limits.inodes:
+    elif one.free < (floor := least(one, limits.percent)):
+        what = f"{_mb(one.free)} of {_mb(one.total)} free ({', '.join(one.uses)}), at least {_mb(floor)} is wanted"
+        found.append(Finding(one.disk, what, "free some space"))
+    if one.inodes is not None and one.inodes < max(limits.inodes, one.inodes_total * limits.percent / 100):
         found.append(Finding(one.disk, f"{one.inodes:,} inodes left", "remove small files"))
     if left is not None and left < limits.days:
         what = f"full in {left:.1f} days, by what it lost lately"

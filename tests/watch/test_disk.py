@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
+from ops_tasks.scenarios.disk import Place, judge, least
 from ops_tasks.scenarios.disk_forecast import days_to_full
 from ops_tasks.scenarios.disk_history import DAY, HISTORY, Sample, read, thinned, write
 from ops_tasks.stack import Stack, find
@@ -133,3 +134,44 @@ def test_a_disk_without_room_for_a_snapshot(on_small_disk: Stack, tmp_path: Path
     assert 'ops_watch_healthy{watch="disk"} 0.0' in (tmp_path / "x.prom").read_text(encoding="utf-8")
     filler.unlink()
     assert finish(command).code == 0
+
+
+@pytest.mark.parametrize(
+    ("total", "percent", "wanted"),
+    [
+        (8 * 10**6, 1, 800_000),
+        (10**9, 1, 10**8),
+        (5 * 10**9, 1, 10**8),
+        (10**12, 1, 10**10),
+        (10**12, 0, 10**8),
+        (10**8, 20, 2 * 10**7),
+        (0, 1, 0),
+    ],
+)
+def test_every_disk_has_a_least(total: int, percent: float, wanted: int) -> None:
+    assert least(Place("/", ("dlt",), total, 0, None), percent) == wanted
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            Place("/d", ("dlt",), 10**12, 9 * 10**9, None),
+            "of 1,000,000.0 MB free (dlt), at least 10,000.0 MB",
+        ),
+        (Place("/d", ("temporary files",), 4 * 10**9, 10**6, None), "at least 100.0 MB is wanted"),
+        (Place("/d", ("dlt",), 10**12, 10**11, 90_000, 10**7), "90,000 inodes left"),
+        (Place("/d", ("dlt",), 10**12, 0, None), "full (dlt)"),
+        (Place("/d", ("dlt",), 10**12, 2 * 10**10, 200_000, 10**7), ""),
+        (Place("/d", ("dlt",), 0, 10, None), ""),
+    ],
+)
+def test_a_disk_of_no_database_is_told_before_its_last_byte(
+    small: Stack, monkeypatch: pytest.MonkeyPatch, place: Place, said: str
+) -> None:
+    def only(_stack: Stack) -> list[Place]:
+        return [place]
+
+    monkeypatch.setattr("ops_tasks.scenarios.disk.places", only)
+    found = judge(small, print, note=False).findings
+    assert [said in one.reason for one in found] == ([True] if said else [])
