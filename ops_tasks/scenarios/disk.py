@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from ops_tasks.scenarios.disk_forecast import days_to_full
-from ops_tasks.scenarios.disk_history import Sample, read, thinned, write
+from ops_tasks.scenarios.disk_history import Sample, file_of, read, thinned, write
 from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
@@ -23,7 +21,10 @@ LEAST_FREE, SMALL = 100_000_000, 0.1
 
 @dataclass(frozen=True)
 class Place:
-    """A file system that the stack uses: where it is mounted, what for, and what is free; `inodes` None: no limit."""
+    """A file system that the stack uses: where it is mounted, what for, and what is free; `inodes` None: no limit.
+
+    `read_only`: those of `uses` whose folder is mounted read-only; a file system may be mounted more than once.
+    """
 
     disk: str
     uses: tuple[str, ...]
@@ -31,6 +32,7 @@ class Place:
     free: int
     inodes: int | None
     inodes_total: int = 0
+    read_only: tuple[str, ...] = ()
 
 
 def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Verdict:
@@ -39,10 +41,7 @@ def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Ve
     found = places(stack)
     history = read(stack.home)
     fresh = [Sample(now, one.disk, one.free, -1 if one.inodes is None else one.inodes) for one in found]
-    if note:
-        with suppress(OSError):
-            write(stack.home, thinned([*history, *fresh], now))
-    findings: list[Finding] = []
+    findings = _unwritten(stack.home, thinned([*history, *fresh], now)) if note else []
     said: list[str] = []
     gauges: list[Gauge] = []
     for one in found:
@@ -60,18 +59,20 @@ def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Ve
 
 def places(stack: Stack) -> list[Place]:
     """Every file system that the stack uses, in the order of its paths."""
-    used: dict[int, tuple[Path, list[str]]] = {}
+    used: dict[int, tuple[Path, list[str], list[str]]] = {}
     wanted = [(path, "databases") for path in stack.duckdb_files]
     wanted += [(stack.home, "snapshots"), *((folder, "dlt") for folder in stack.folders)]
     if stack.config.dagster is not None:
         wanted.append((stack.root / stack.config.dagster.home, "dagster"))
-    wanted.append((Path(tempfile.gettempdir()), "temporary files"))
+    wanted.append((_temporary(), "temporary files"))
     for path, what in wanted:
         there = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
-        _, uses = used.setdefault(there.stat().st_dev, (_mount(there), []))
+        _, uses, read_only = used.setdefault(there.stat().st_dev, (_mount(there), [], []))
         if what not in uses:
             uses.append(what)
-    return [_place(mount, tuple(uses)) for mount, uses in used.values()]
+        if what not in read_only and os.statvfs(there).f_flag & os.ST_RDONLY:
+            read_only.append(what)
+    return [_place(mount, tuple(uses), tuple(read_only)) for mount, uses, read_only in used.values()]
 
 
 def needs(stack: Stack) -> dict[str, int]:
@@ -91,15 +92,35 @@ def _mount(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if one.is_mount())
 
 
-def _place(mount: Path, uses: tuple[str, ...]) -> Place:
+def _temporary() -> Path:
+    """Where temporary files go, full or read-only as it may be: `tempfile` passes over such a folder, or finds none."""
+    named = [folder for name in ("TMPDIR", "TEMP", "TMP") if (folder := os.environ.get(name))]
+    found = (Path(folder) for folder in (*named, "/tmp", "/var/tmp", "/usr/tmp"))  # noqa: S108 - as `tempfile` looks
+    return next((folder for folder in found if folder.is_dir()), Path.cwd())
+
+
+def _unwritten(home: Path, history: Sequence[Sample]) -> list[Finding]:
+    """Write the history; what keeps it from being written is a finding: without it there is never a forecast."""
+    try:
+        write(home, history)
+    except OSError as error:
+        what = f"cannot be written ({error.strerror or error}): days to full are not known without it"
+        return [Finding(str(file_of(home)), what, "make it possible to write there")]
+    return []
+
+
+def _place(mount: Path, uses: tuple[str, ...], read_only: tuple[str, ...]) -> Place:
     usage, told = shutil.disk_usage(mount), os.statvfs(mount)
     inodes = told.f_favail if told.f_files else None
-    return Place(str(mount), uses, usage.total, usage.free, inodes, told.f_files)
+    return Place(str(mount), uses, usage.total, usage.free, inodes, told.f_files, read_only)
 
 
 def _short(one: Place, wanted: dict[str, int], left: float | None, stack: Stack) -> list[Finding]:
     limits = stack.config.watch.disk
     found: list[Finding] = []
+    if one.read_only:
+        what = f"mounted read-only ({', '.join(one.read_only)})"
+        found.append(Finding(one.disk, what, "look into the kernel's log (dmesg); mount it to be written to"))
     if short := [f"{what} needs {_mb(need)}" for what, need in wanted.items() if need > one.free]:
         what = f"{_mb(one.free)} free, {', '.join(short)}"
         found.append(Finding(one.disk, what, "invoke snapshot.prune --keep-last=1"))

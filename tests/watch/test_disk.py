@@ -175,3 +175,39 @@ def test_a_disk_of_no_database_is_told_before_its_last_byte(
     monkeypatch.setattr("ops_tasks.scenarios.disk.places", only)
     found = judge(small, print, note=False).findings
     assert [said in one.reason for one in found] == ([True] if said else [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_disk_that_is_mounted_read_only_is_told(on_small_disk: Stack) -> None:
+    mount = on_small_disk.root.parent
+    command = [*OPS, "watch.disk", f"--stack={on_small_disk.root}", "--json"]
+    assert finish(command).code == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(mount)], check=True)
+    done = finish(command, env={"TMPDIR": str(mount)})
+    assert done.code == 1, done.err
+    found = {one["object"]: one["reason"] for one in json.loads(done.out)["findings"]}
+    assert found[str(mount)].startswith("mounted read-only (databases, snapshots")
+    assert "temporary files" in found[str(mount)]
+    assert "Read-only file system" in found[str(on_small_disk.home / "watch" / HISTORY)]
+    assert json.loads(finish([*command, "--plan"]).out)["findings"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_part_that_is_mounted_read_only_from_a_disk_that_is_not(small: Stack) -> None:
+    small.home.mkdir(exist_ok=True)
+    subprocess.run(["mount", "--bind", str(small.home), str(small.home)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(small.home)], check=True)
+        reasons = [one.reason for one in judge(small, print).findings]
+    finally:
+        subprocess.run(["umount", "--lazy", str(small.home)], check=True)
+    assert any(reason == "mounted read-only (snapshots)" for reason in reasons), reasons
+
+
+def test_a_history_that_cannot_be_written_is_told(small: Stack) -> None:
+    (small.home / "watch").parent.mkdir(exist_ok=True)
+    (small.home / "watch").write_text("a file", encoding="utf-8")
+    (found,) = judge(small, print).findings
+    assert found.object == str(small.home / "watch" / HISTORY)
+    assert "cannot be written (File exists)" in found.reason
+    assert judge(small, print, note=False).findings == ()
