@@ -160,10 +160,14 @@ class WatchKeepSection(_Section):
 
 
 class WatchDiskSection(_Section):
-    """When `watch.disk` finds something: fewer days to full than `days`, or fewer free inodes than `inodes`."""
+    """When `watch.disk` finds something: fewer days to full than `days`, or less free than a disk's least.
+
+    That is `percent` of its bytes, and of its inodes, but never less than 100 MB, and `inodes` of them.
+    """
 
     days: float = Field(default=7, gt=0)
     inodes: int = Field(default=1000, ge=0)
+    percent: float = Field(default=1, ge=0, lt=100)
 
 
 class WatchSection(_Section):

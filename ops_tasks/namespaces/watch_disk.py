@@ -21,7 +21,8 @@ def disk(
 ) -> Document:
     """Look whether every file system of the stack has room for the next snapshot and a rebuild, and for how long.
 
-    Remembers what it saw, to tell in how many days a disk will be full. Exit 1 when there is too little of anything.
+    Remembers what it saw, to tell in how many days a disk will be full. Exit 1 when there is too little of anything,
+    or a disk is mounted read-only.
 
     Example: invoke watch.disk --prom=/var/lib/node_exporter/ops_{watch}.prom
     """

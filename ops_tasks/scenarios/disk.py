@@ -2,49 +2,37 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from statistics import median
 
-from ops_tasks import whole_files
+from ops_tasks.scenarios.disk_forecast import days_to_full
+from ops_tasks.scenarios.disk_history import Sample, file_of, read, thinned, write
 from ops_tasks.scenarios.verdict import Finding, Gauge, Verdict
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
 
-HISTORY = "disk.jsonl"
-DAY = 86400.0
-WINDOW, LEAST = 14 * DAY, DAY
-KEPT, HOURLY_AFTER = 90 * DAY, DAY
-MOST_POINTS = 200
 REBUILD_ROOM = 2
-
-
-@dataclass(frozen=True)
-class Sample:
-    """One measurement of one file system: `at` epoch seconds, `disk` its mount point, free bytes and free inodes."""
-
-    at: float
-    disk: str
-    free: int
-    inodes: int
+LEAST_FREE, SMALL = 100_000_000, 0.1
 
 
 @dataclass(frozen=True)
 class Place:
-    """A file system that the stack uses: where it is mounted, what for, and what is free; `inodes` None: no limit."""
+    """A file system that the stack uses: where it is mounted, what for, and what is free; `inodes` None: no limit.
+
+    `read_only`: those of `uses` whose folder is mounted read-only; a file system may be mounted more than once.
+    """
 
     disk: str
     uses: tuple[str, ...]
     total: int
     free: int
     inodes: int | None
+    inodes_total: int = 0
+    read_only: tuple[str, ...] = ()
 
 
 def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Verdict:
@@ -53,9 +41,7 @@ def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Ve
     found = places(stack)
     history = read(stack.home)
     fresh = [Sample(now, one.disk, one.free, -1 if one.inodes is None else one.inodes) for one in found]
-    if note:
-        write(stack.home, thinned([*history, *fresh], now))
-    findings: list[Finding] = []
+    findings = _unwritten(stack.home, thinned([*history, *fresh], now)) if note else []
     said: list[str] = []
     gauges: list[Gauge] = []
     for one in found:
@@ -73,18 +59,20 @@ def judge(stack: Stack, _say: Callable[[str], None], *, note: bool = True) -> Ve
 
 def places(stack: Stack) -> list[Place]:
     """Every file system that the stack uses, in the order of its paths."""
-    used: dict[int, tuple[Path, list[str]]] = {}
+    used: dict[int, tuple[Path, list[str], list[str]]] = {}
     wanted = [(path, "databases") for path in stack.duckdb_files]
     wanted += [(stack.home, "snapshots"), *((folder, "dlt") for folder in stack.folders)]
     if stack.config.dagster is not None:
         wanted.append((stack.root / stack.config.dagster.home, "dagster"))
-    wanted.append((Path(tempfile.gettempdir()), "temporary files"))
+    wanted.append((_temporary(), "temporary files"))
     for path, what in wanted:
         there = next(one for one in (path.absolute(), *path.absolute().parents) if one.exists())
-        _, uses = used.setdefault(there.stat().st_dev, (_mount(there), []))
+        _, uses, read_only = used.setdefault(there.stat().st_dev, (_mount(there), [], []))
         if what not in uses:
             uses.append(what)
-    return [_place(mount, tuple(uses)) for mount, uses in used.values()]
+        if what not in read_only and os.statvfs(there).f_flag & os.ST_RDONLY:
+            read_only.append(what)
+    return [_place(mount, tuple(uses), tuple(read_only)) for mount, uses, read_only in used.values()]
 
 
 def needs(stack: Stack) -> dict[str, int]:
@@ -94,60 +82,9 @@ def needs(stack: Stack) -> dict[str, int]:
     return {"a snapshot": whole, "a rebuild": REBUILD_ROOM * whole, "a checkpoint": largest}
 
 
-def days_to_full(history: Sequence[Sample], disk: str, now: float) -> float | None:
-    """Days until nothing is free, by the median slope of every two samples of two weeks (Theil and Sen); None: unknown.
-
-    A clean-up in between moves few of the slopes. It is infinite while the disk does not get fuller, and unknown before
-    there is a day of history.
-    """
-    mine = sorted((one for one in history if one.disk == disk and 0 <= now - one.at <= WINDOW), key=lambda one: one.at)
-    if len(mine) < 3 or mine[-1].at - mine[0].at < LEAST:
-        return None
-    points = mine[:: max(1, len(mine) // MOST_POINTS)]
-    slopes = [
-        (later.free - earlier.free) / (later.at - earlier.at)
-        for number, earlier in enumerate(points)
-        for later in points[number + 1 :]
-        if later.at > earlier.at
-    ]
-    slope = median(slopes) if slopes else 0.0
-    return float("inf") if slope >= 0 else mine[-1].free / -slope / DAY
-
-
-def thinned(history: Sequence[Sample], now: float) -> list[Sample]:
-    """The samples of 90 days: every one of the last day, before that the first of each hour."""
-    kept: list[Sample] = []
-    hours: set[tuple[str, int]] = set()
-    for one in sorted(history, key=lambda sample: sample.at):
-        hour = (one.disk, int(one.at // 3600))
-        if now - one.at > KEPT or one.at > now + DAY or (now - one.at > HOURLY_AFTER and hour in hours):
-            continue
-        hours.add(hour)
-        kept.append(one)
-    return kept
-
-
-def read(home: Path) -> list[Sample]:
-    """The history; lines that a crash has torn are left out."""
-    try:
-        lines = (home / "watch" / HISTORY).read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return []
-    found: list[Sample] = []
-    for text in lines:
-        try:
-            found.append(Sample(**json.loads(text)))
-        except (ValueError, TypeError):
-            continue
-    return found
-
-
-def write(home: Path, history: Sequence[Sample]) -> None:
-    """Replace the history, whole or not at all; on a full disk the old one stays."""
-    file = home / "watch" / HISTORY
-    with suppress(OSError):
-        file.parent.mkdir(parents=True, exist_ok=True)
-        whole_files.write(file, "".join(json.dumps(asdict(one)) + "\n" for one in history))
+def least(one: Place, percent: float) -> int:
+    """Bytes that have to be free on any disk: `percent` of it or 100 MB, the larger; of a small one 10 % at most."""
+    return round(min(max(LEAST_FREE, one.total * percent / 100), one.total * max(SMALL, percent / 100)))
 
 
 def _mount(path: Path) -> Path:
@@ -155,23 +92,48 @@ def _mount(path: Path) -> Path:
     return next(one for one in (path, *path.parents) if one.is_mount())
 
 
-def _place(mount: Path, uses: tuple[str, ...]) -> Place:
+def _temporary() -> Path:
+    """Where temporary files go, full or read-only as it may be: `tempfile` passes over such a folder, or finds none."""
+    named = [folder for name in ("TMPDIR", "TEMP", "TMP") if (folder := os.environ.get(name))]
+    found = (Path(folder) for folder in (*named, "/tmp", "/var/tmp", "/usr/tmp"))  # noqa: S108 - as `tempfile` looks
+    return next((folder for folder in found if folder.is_dir()), Path.cwd())
+
+
+def _unwritten(home: Path, history: Sequence[Sample]) -> list[Finding]:
+    """Write the history; what keeps it from being written is a finding: without it there is never a forecast."""
+    try:
+        write(home, history)
+    except OSError as error:
+        what = f"cannot be written ({error.strerror or error}): days to full are not known without it"
+        return [Finding(str(file_of(home)), what, "make it possible to write there", "history")]
+    return []
+
+
+def _place(mount: Path, uses: tuple[str, ...], read_only: tuple[str, ...]) -> Place:
     usage, told = shutil.disk_usage(mount), os.statvfs(mount)
-    return Place(str(mount), uses, usage.total, usage.free, told.f_favail if told.f_files else None)
+    inodes = told.f_favail if told.f_files else None
+    return Place(str(mount), uses, usage.total, usage.free, inodes, told.f_files, read_only)
 
 
 def _short(one: Place, wanted: dict[str, int], left: float | None, stack: Stack) -> list[Finding]:
     limits = stack.config.watch.disk
     found: list[Finding] = []
+    if one.read_only:
+        what = f"mounted read-only ({', '.join(one.read_only)})"
+        way_out = "look into the kernel's log (dmesg); mount it to be written to"
+        found.append(Finding(one.disk, what, way_out, "read-only"))
     if short := [f"{what} needs {_mb(need)}" for what, need in wanted.items() if need > one.free]:
         what = f"{_mb(one.free)} free, {', '.join(short)}"
         found.append(Finding(one.disk, what, "invoke snapshot.prune --keep-last=1", "room" if one.free else "full"))
     elif one.free == 0:
         found.append(Finding(one.disk, f"full ({', '.join(one.uses)})", "free some space", "full"))
-    if one.inodes is not None and one.inodes < limits.inodes:
+    elif one.free < (floor := least(one, limits.percent)):
+        what = f"{_mb(one.free)} of {_mb(one.total)} free ({', '.join(one.uses)}), at least {_mb(floor)} is wanted"
+        found.append(Finding(one.disk, what, "free some space", "least"))
+    if one.inodes is not None and one.inodes < max(limits.inodes, one.inodes_total * limits.percent / 100):
         found.append(Finding(one.disk, f"{one.inodes:,} inodes left", "remove small files", "inodes"))
     if left is not None and left < limits.days:
-        what = f"full in {left:.1f} days, by what it lost in the last two weeks"
+        what = f"full in {left:.1f} days, by what it lost lately"
         found.append(Finding(one.disk, what, "invoke snapshot.prune, or a larger disk", "days"))
     return found
 
@@ -185,7 +147,7 @@ def _gauges(one: Place, left: float | None) -> list[Gauge]:
     if one.inodes is not None:
         found.append(Gauge("ops_disk_free_inodes", "Inodes that are free", float(one.inodes), label))
     if left is not None:
-        found.append(Gauge("ops_disk_days_to_full", "Days until it is full, by its last two weeks", left, label))
+        found.append(Gauge("ops_disk_days_to_full", "Days until it is full, by what it lost lately", left, label))
     return found
 
 

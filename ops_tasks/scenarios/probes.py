@@ -11,7 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from ops_tasks.operation.journal import unfinished
 from ops_tasks.scenarios import backfill_diagnosis as window_diagnosis
 from ops_tasks.scenarios import disk as watch_disk
-from ops_tasks.scenarios import heartbeat, schedules
+from ops_tasks.scenarios import disk_history, heartbeat, schedules
+from ops_tasks.scenarios.disk_forecast import days_to_full
 from ops_tasks.scenarios.drills import last_drill
 from ops_tasks.scenarios.file_health import LOCK, VERSION, FileHealth
 from ops_tasks.scenarios.lost_state import lost_state
@@ -270,8 +271,8 @@ def _way_out(file: FileHealth, cause: str, *, remote: bool) -> str:
 
 def _coming(stack: Stack) -> str:
     """Days until the disk is full, where `watch.disk` has looked for a day."""
-    now, history = datetime.now(UTC).timestamp(), watch_disk.read(stack.home)
-    found = {disk: watch_disk.days_to_full(history, disk, now) for disk in {one.disk for one in history}}
+    now, history = datetime.now(UTC).timestamp(), disk_history.read(stack.home)
+    found = {disk: days_to_full(history, disk, now) for disk in {one.disk for one in history}}
     soon = {disk: days for disk, days in found.items() if days is not None and days < FAR}
     return ", ".join(f"{disk} is full in {days:,.0f} days" for disk, days in sorted(soon.items()))
 

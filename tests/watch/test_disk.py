@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from ops_tasks.scenarios.disk import DAY, HISTORY, Sample, days_to_full, read, thinned, write
+from ops_tasks.scenarios.disk import Place, judge, least
+from ops_tasks.scenarios.disk_forecast import days_to_full
+from ops_tasks.scenarios.disk_history import DAY, HISTORY, Sample, read, thinned, write
 from ops_tasks.stack import Stack, find
 from tests.conftest import finish
 from tests.systems.conftest import small_stack
@@ -132,3 +134,80 @@ def test_a_disk_without_room_for_a_snapshot(on_small_disk: Stack, tmp_path: Path
     assert 'ops_watch_healthy{watch="disk"} 0.0' in (tmp_path / "x.prom").read_text(encoding="utf-8")
     filler.unlink()
     assert finish(command).code == 0
+
+
+@pytest.mark.parametrize(
+    ("total", "percent", "wanted"),
+    [
+        (8 * 10**6, 1, 800_000),
+        (10**9, 1, 10**8),
+        (5 * 10**9, 1, 10**8),
+        (10**12, 1, 10**10),
+        (10**12, 0, 10**8),
+        (10**8, 20, 2 * 10**7),
+        (0, 1, 0),
+    ],
+)
+def test_every_disk_has_a_least(total: int, percent: float, wanted: int) -> None:
+    assert least(Place("/", ("dlt",), total, 0, None), percent) == wanted
+
+
+@pytest.mark.parametrize(
+    ("place", "said"),
+    [
+        (
+            Place("/d", ("dlt",), 10**12, 9 * 10**9, None),
+            "of 1,000,000.0 MB free (dlt), at least 10,000.0 MB",
+        ),
+        (Place("/d", ("temporary files",), 4 * 10**9, 10**6, None), "at least 100.0 MB is wanted"),
+        (Place("/d", ("dlt",), 10**12, 10**11, 90_000, 10**7), "90,000 inodes left"),
+        (Place("/d", ("dlt",), 10**12, 0, None), "full (dlt)"),
+        (Place("/d", ("dlt",), 10**12, 2 * 10**10, 200_000, 10**7), ""),
+        (Place("/d", ("dlt",), 0, 10, None), ""),
+    ],
+)
+def test_a_disk_of_no_database_is_told_before_its_last_byte(
+    small: Stack, monkeypatch: pytest.MonkeyPatch, place: Place, said: str
+) -> None:
+    def only(_stack: Stack) -> list[Place]:
+        return [place]
+
+    monkeypatch.setattr("ops_tasks.scenarios.disk.places", only)
+    found = judge(small, print, note=False).findings
+    assert [said in one.reason for one in found] == ([True] if said else [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_disk_that_is_mounted_read_only_is_told(on_small_disk: Stack) -> None:
+    mount = on_small_disk.root.parent
+    command = [*OPS, "watch.disk", f"--stack={on_small_disk.root}", "--json"]
+    assert finish(command).code == 0
+    subprocess.run(["mount", "-o", "remount,ro", str(mount)], check=True)
+    done = finish(command, env={"TMPDIR": str(mount)})
+    assert done.code == 1, done.err
+    found = {one["object"]: one["reason"] for one in json.loads(done.out)["findings"]}
+    assert found[str(mount)].startswith("mounted read-only (databases, snapshots")
+    assert "temporary files" in found[str(mount)]
+    assert "Read-only file system" in found[str(on_small_disk.home / "watch" / HISTORY)]
+    assert json.loads(finish([*command, "--plan"]).out)["findings"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_a_part_that_is_mounted_read_only_from_a_disk_that_is_not(small: Stack) -> None:
+    small.home.mkdir(exist_ok=True)
+    subprocess.run(["mount", "--bind", str(small.home), str(small.home)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(small.home)], check=True)
+        reasons = [one.reason for one in judge(small, print).findings]
+    finally:
+        subprocess.run(["umount", "--lazy", str(small.home)], check=True)
+    assert any(reason == "mounted read-only (snapshots)" for reason in reasons), reasons
+
+
+def test_a_history_that_cannot_be_written_is_told(small: Stack) -> None:
+    (small.home / "watch").parent.mkdir(exist_ok=True)
+    (small.home / "watch").write_text("a file", encoding="utf-8")
+    (found,) = judge(small, print).findings
+    assert found.object == str(small.home / "watch" / HISTORY)
+    assert "cannot be written (File exists)" in found.reason
+    assert judge(small, print, note=False).findings == ()
