@@ -76,8 +76,19 @@ def plan_prune(stack: Stack, policy: Policy) -> Prune:
 def prune(stack: Stack, planned: Prune) -> None:
     """Remove what nothing keeps, one after the other; what an earlier removal has left goes first, it has the names."""
     for folder in (*planned.leftovers, *(snapshots.folder_of(stack, name) for name in planned.going)):
+        _remove(stack, folder)
+
+
+def _remove(stack: Stack, folder: Path) -> None:
+    """Its name goes first, then what is kept elsewhere, then the files: after a kill it is no snapshot any more.
+
+    What has no manifest is given up while its name still tells what it was to be.
+    """
+    if not snapshots.is_described(folder):
         snapshots.give_up(stack, folder)
-        retention.remove(folder)
+    going = retention.set_apart(folder)
+    snapshots.give_up(stack, going)
+    retention.remove(going)
 
 
 def _own(record: Record) -> list[str]:

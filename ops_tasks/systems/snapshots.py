@@ -248,16 +248,48 @@ def changed_since(stack: Stack, snapshot: Snapshot) -> list[str]:
 
 
 def give_up(stack: Stack, folder: Path, crew: Crew | None = None) -> None:
-    """Give up what a snapshot, a used-up or a half-made one keeps outside of its folder, before that is removed."""
-    backend = backends.of(stack)
+    """Give up what a snapshot, a used-up or a half-made one keeps outside of its folder, before that is removed.
+
+    What a published snapshot keeps as well stays: a new one of the same name may have what an old one had. A folder
+    without a manifest has nothing but its name to go by, so it has to have the one it was made under still.
+    """
+    if folder.parent != stack.home / "snapshots":
+        return
+    backend, snapshot = backends.of(stack), _readable(folder)
     with crew_of(stack, crew) as hands:
-        try:
-            snapshot = _read(folder)
-        except StepFailed:  # half-made: it has no manifest yet
-            backend.forget(folder.name.removeprefix(".").removesuffix(MAKING), hands)
-            return
-        if snapshot.backend == stack.backend:
-            backend.release(snapshot.kept, hands)
+        if isinstance(snapshot, str):
+            if label := _label(folder):
+                backend.forget(label, hands)
+        elif snapshot.backend == stack.backend:
+            points = snapshot.manifest.get("points", {})
+            others = _points(stack, without=folder)
+            own = {name: point for name, point in points.items() if _identity(point) not in others}
+            backend.release(Kept(folder, {**snapshot.manifest, "points": own}), hands)
+
+
+def is_described(folder: Path) -> bool:
+    """Whether a folder has a manifest that can be read: it says what the snapshot keeps, whatever its name is."""
+    return isinstance(_readable(folder), Snapshot)
+
+
+def _label(folder: Path) -> str:
+    """What a half-made snapshot was to be called; nothing for a folder that was given up before it was renamed."""
+    if not folder.name.startswith("."):
+        return folder.name
+    return folder.name[1:].removesuffix(MAKING) if folder.name.endswith(MAKING) else ""
+
+
+def _points(stack: Stack, without: Path) -> set[tuple[str, ...]]:
+    """Identities of what published snapshots keep outside of their folders, those that are being moved back too."""
+    shown = (path for path in without.parent.iterdir() if path != without and not path.name.startswith("."))
+    found = (_readable(path) for path in shown if (path / MANIFEST).is_file())
+    read = (one for one in found if isinstance(one, Snapshot) and one.backend == stack.backend)
+    return {_identity(point) for one in read for point in one.manifest.get("points", {}).values()}
+
+
+def _identity(point: Mapping[str, Any]) -> tuple[str, ...]:
+    """A snapshot of MotherDuck's is its id, a clone its name and when it was made."""
+    return (point["id"],) if point["id"] else (point["clone"], point["created_at"])
 
 
 def _of(stack: Stack, snapshot: Snapshot) -> backends.Backend:

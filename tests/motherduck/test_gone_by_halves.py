@@ -1,0 +1,149 @@
+"""A prune, a verification or a snapshot that ends in the middle: what MotherDuck keeps is nobody else's, and known."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from ops_tasks.errors import OpsError
+from ops_tasks.scenarios.pruning import Prune, plan_prune, prune
+from ops_tasks.stack import Stack, find
+from ops_tasks.systems import retention, snapshots
+from ops_tasks.systems.retention import Policy
+from sandbox.motherduck import server as service
+from sandbox.motherduck.server import Server
+from tests.systems.conftest import small_stack
+
+CATALOGS = ["databox", "raw"]
+FOR_GOOD = 1000
+Opened = Callable[[str], Server]
+
+
+@pytest.fixture
+def stack(tmp_path: Path) -> Stack:
+    """The small stack on MotherDuck; its account comes with `opened`."""
+    made = small_stack(tmp_path / "stack")
+    text = made.file.read_text(encoding="utf-8").replace("ops:\n", "ops:\n  backend: motherduck\n", 1)
+    made.file.write_text(text, encoding="utf-8")
+    return find(made.root)
+
+
+@pytest.fixture
+def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Opened:
+    """`opened(plan)`: the stack's catalogs at the double of the service, on that plan."""
+
+    def account(plan: str) -> Server:
+        made = service.create(tmp_path / "account", plan=plan)
+        for name in CATALOGS:
+            made.add_database(name)
+        for name, value in service.environment(made.folder).items():
+            monkeypatch.setenv(name, value)
+        return made
+
+    return account
+
+
+def held(account: Server) -> set[str]:
+    """What snapshots keep there: named ones, and clones."""
+    named = {one.name for one in account.read().snapshots if one.name}
+    return named | set(account.databases()) - set(CATALOGS)
+
+
+def gone(stack: Stack, keep: int) -> Prune:
+    """Prune down to the newest ones."""
+    planned = plan_prune(stack, Policy(last=keep))
+    prune(stack, planned)
+    return planned
+
+
+def names(stack: Stack) -> list[str]:
+    return [one.name for one in snapshots.every(stack)]
+
+
+def folders(stack: Stack) -> list[str]:
+    return sorted(path.name for path in (stack.home / "snapshots").iterdir())
+
+
+def take(stack: Stack, *taken: str) -> None:
+    for name in taken:
+        snapshots.create(stack, name, why="a test")
+
+
+def test_a_prune_that_was_killed_takes_nothing_from_a_new_snapshot_of_that_name(
+    stack: Stack, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account = opened("lite")
+    take(stack, "first", "second")
+
+    def killed(_folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(retention.shutil, "rmtree", killed)
+        with pytest.raises(KeyboardInterrupt):
+            gone(stack, 1)
+    assert folders(stack) == [".first.removing", "second"]
+    take(stack, "first")
+    kept = held(account)
+    assert [folder.name for folder in gone(stack, 9).leftovers] == [".first.removing"]
+    assert held(account) == kept
+    assert snapshots.verify(stack, "first") == []
+    assert folders(stack) == ["first", "second"]
+
+
+@pytest.mark.parametrize("plan", ["lite", "business"])
+def test_what_is_given_up_already_is_not_taken_from_a_new_snapshot_of_that_name(
+    stack: Stack, opened: Opened, plan: str
+) -> None:
+    """Killed between giving it up and its manifest; on Business an unchanged catalog has the same snapshot again."""
+    account = opened(plan)
+    take(stack, "first")
+    folder = snapshots.folder_of(stack, "first")
+    snapshots.give_up(stack, folder)
+    assert held(account) == set()
+    folder.rename(folder.with_name(".first.removing"))
+    take(stack, "first")
+    kept = held(account)
+    gone(stack, 9)
+    assert held(account) == kept
+    assert snapshots.verify(stack, "first") == []
+    assert folders(stack) == ["first"]
+    snapshots.give_up(stack, folder)
+    assert held(account) == set(), "its own it does give up"
+
+
+@pytest.mark.parametrize(("plan", "statement"), [("lite", 1), ("lite", 2), ("business", 2)])
+def test_a_connection_lost_in_a_prune_leaves_no_half_snapshot_under_its_name(
+    stack: Stack, opened: Opened, plan: str, statement: int
+) -> None:
+    account = opened(plan)
+    take(stack, "first", "second")
+    before = held(account)
+    account.lose_connection(statement, times=FOR_GOOD, matching="^(DROP|ALTER)")
+    with pytest.raises(OpsError, match="cannot be reached"):
+        gone(stack, 1)
+    account.find_connection()
+    assert len(before - held(account)) == statement - 1
+    assert names(stack) == ["second"]
+    assert [folder.name for folder in gone(stack, 9).leftovers] == [".first.removing"]
+    assert len(held(account)) == len(CATALOGS)
+    assert snapshots.verify(stack, "second") == []
+
+
+def test_a_half_made_snapshot_is_given_up_under_its_name_and_a_drill_is_no_snapshot(
+    stack: Stack, opened: Opened
+) -> None:
+    account = opened("lite")
+    take(stack, "drill-1", "gone")
+    made = snapshots.folder_of(stack, "gone")
+    (made / "manifest.json").unlink()
+    half, drill = made.rename(made.with_name(".gone.making")), stack.home / "drill-1"
+    drill.mkdir()
+    for folder in (half, drill):
+        os.utime(folder, (0, 0))
+    assert [folder.name for folder in gone(stack, 9).leftovers] == [drill.name, half.name]
+    assert held(account) == {f"{name}__drill-1" for name in CATALOGS}
+    assert snapshots.verify(stack, "drill-1") == []
