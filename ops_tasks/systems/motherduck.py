@@ -21,7 +21,7 @@ from ops_tasks.stack import MD
 from ops_tasks.systems.backends import Kept, Moment, Say
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.local_files import LocalFiles
-from ops_tasks.systems.motherduck_account import account, moments
+from ops_tasks.systems.motherduck_account import account, lost, moments
 
 TRIES = 2
 # How long after a write MotherDuck's own snapshot of it may come (docs: every minute, when nobody writes).
@@ -85,11 +85,9 @@ class MotherDuck(LocalFiles):
         raise Busy(f"{MD}{changed[0]} was written to while the snapshot was taken", "let that end, then try again")
 
     def verify(self, kept: Kept, hands: Crew, say: Say, *, root: str | None, note: bool) -> list[str]:
-        """The files as ever; the catalogs by cloning what was kept and reading all of it."""
-        there = account(hands)
-        known = {point["id"] for point in there["snapshots"]} | set(there["databases"])
+        """The files as ever; the catalogs by cloning what was kept and reading all of it. Both are written down."""
         points = cast("dict[str, Any]", kept.manifest["points"])
-        gone = [name for name, point in points.items() if (point["clone"] or point["id"]) not in known]
+        gone = lost(account(hands), kept.manifest)
         problems = [f"{MD}{name}: MotherDuck does not have it any more" for name in gone]
         if not gone and note:  # a plan makes no clones
             held = self._held(points, hands, say)
@@ -98,8 +96,9 @@ class MotherDuck(LocalFiles):
                 for name in points
                 if not same(held[name], kept.manifest["content"][name], kept.manifest)
             ]
-        # written down as verified only where both halves are
-        return problems or super().verify(kept, hands, say, root=root, note=note)
+        where: dict[str, Any] = {"folder": str(kept.folder), "root": root}
+        told = hands.call("files", "verify", say, note=note, elsewhere=problems, **where)
+        return cast("list[str]", told["problems"])
 
     def list(self, hands: Crew) -> list[Moment]:
         """The moments that MotherDuck remembers of all catalogs together, oldest first.

@@ -9,12 +9,15 @@ from pathlib import Path
 import pytest
 
 from ops_tasks.errors import OpsError
+from ops_tasks.scenarios import watching
 from ops_tasks.scenarios.pruning import Prune, plan_prune, prune
+from ops_tasks.sections import WatchKeepSection
 from ops_tasks.stack import Stack, find
 from ops_tasks.systems import retention, snapshots
 from ops_tasks.systems.retention import Policy
 from sandbox.motherduck import server as service
 from sandbox.motherduck.server import Server
+from tests.motherduck.clients import well
 from tests.systems.conftest import small_stack
 
 CATALOGS = ["databox", "raw"]
@@ -147,3 +150,40 @@ def test_a_half_made_snapshot_is_given_up_under_its_name_and_a_drill_is_no_snaps
     assert [folder.name for folder in gone(stack, 9).leftovers] == [drill.name, half.name]
     assert held(account) == {f"{name}__drill-1" for name in CATALOGS}
     assert snapshots.verify(stack, "drill-1") == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "problem"),
+    [
+        ("DROP DATABASE raw__second", "md:raw: MotherDuck does not have it any more"),
+        ("INSERT INTO raw__second.main.t VALUES (2)", "md:raw is not what was kept"),
+    ],
+)
+def test_damage_at_motherduck_is_written_down_with_the_snapshot(
+    stack: Stack, opened: Opened, statement: str, problem: str
+) -> None:
+    account = opened("lite")
+    well(account, "c.execute('CREATE TABLE raw.main.t AS SELECT 1 AS i')")
+    take(stack, "first", "second")
+    well(account, f"c.execute({statement!r})")
+    assert snapshots.verify(stack, "second", note=False) == ([problem] if "DROP" in statement else [])
+    assert [one.name for one in snapshots.trusted(stack)] == ["first", "second"], "a plan writes nothing down"
+    (snapshots.folder_of(stack, "second") / "files" / "data" / "dlt" / "ebird" / "state.json").unlink()
+    assert snapshots.verify(stack, "second") == [problem, "data/dlt/ebird/state.json is missing"]
+    assert [one.name for one in snapshots.trusted(stack)] == ["first"]
+    assert snapshots.get(stack, "second").problems[0] == problem
+    assert gone(stack, 1).going == ("second",)
+    assert names(stack) == ["first"]
+
+
+@pytest.mark.parametrize("by", ["a person", "a timer"])
+def test_a_snapshot_that_motherduck_has_lost_takes_no_whole_one_s_place(stack: Stack, opened: Opened, by: str) -> None:
+    account = opened("lite")
+    first, second = ("watch_20260101_000000", "watch_20260101_000001") if by == "a timer" else ("first", "second")
+    take(stack, first, second)
+    well(account, f"c.execute('DROP DATABASE raw__{second}')")
+    keep = WatchKeepSection(last=1, hourly=0, daily=0, weekly=0)
+    planned = watching.plan_forget(stack, keep) if by == "a timer" else plan_prune(stack, Policy(last=1))
+    assert planned.going == (second,)
+    assert [(one.name, one.damaged) for one in planned.decisions] == [(second, True), (first, False)]
+    assert snapshots.get(stack, second).problems == (), "a plan writes nothing down"
