@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -53,24 +53,14 @@ class MotherDuck(LocalFiles):
         if taken := hands.call("motherduck", "taken", label=name, databases=self.names):
             raise UsageError(f"MotherDuck has something named {taken[0]!r} already", "choose another name")
 
-    def snapshot(
-        self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None
-    ) -> tuple[dict[str, Any], Callable[[], None]]:
+    def snapshot(self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None) -> dict[str, Any]:
         """Keep every catalog at MotherDuck, copy the local files, and make sure that nobody wrote in between."""
-
-        def give_up() -> None:
-            hands.call("motherduck", "forget", label=name, databases=self.names)
-
         changed: list[str] = []
         for left in reversed(range(TRIES)):
-            try:
-                points = hands.call("motherduck", "take", say, label=name, databases=self.names)
-                told, _ = super().snapshot(name, making, hands, say, links)
-                held = self._held(points, hands, say)
-                changed = [] if links is not None else self._differing(hands, held)
-            except BaseException:
-                give_up()
-                raise
+            points = hands.call("motherduck", "take", say, label=name, databases=self.names)
+            told = super().snapshot(name, making, hands, say, links)
+            held = self._held(points, hands, say)
+            changed = [] if links is not None else self._differing(hands, held)
             if not changed:
                 rows = {
                     f"{catalog}.{thing}": one["rows"]
@@ -79,8 +69,8 @@ class MotherDuck(LocalFiles):
                     if one["kind"] == "table"
                 }
                 told |= {"backend": "motherduck", "points": points, "content": held, "duckdb": version("duckdb")}
-                return told | {"rows": rows}, give_up
-            give_up()
+                return told | {"rows": rows}
+            self.forget(name, hands)
             say(f"{changed[0]} was written to meanwhile{'; once more' if left else ''}")
         raise Busy(f"{MD}{changed[0]} was written to while the snapshot was taken", "let that end, then try again")
 

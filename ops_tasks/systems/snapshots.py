@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from ops_tasks.errors import Busy, Refused, StepFailed, UsageError, nearest
+from ops_tasks.errors import Busy, OpsError, Refused, StepFailed, UsageError, nearest
 from ops_tasks.stack import Stack
 from ops_tasks.systems import backends
 from ops_tasks.systems.backends import Kept, crew_of
@@ -112,9 +112,9 @@ def create(
     """Take and verify a named snapshot of the whole state set.
 
     Raises `Busy` while anybody has a database open for writing, `Refused` when a database is damaged or the disk is
-    too small; a half-made snapshot has no name and is removed. `log` and `held` are for a crew of its own. With
-    `links` (databases that are going to be replaced, relative to the root) it is a forensic one: the set as it is,
-    damage included, those databases linked instead of copied.
+    too small; a half-made snapshot has no name and is removed, of MotherDuck the next time if that cannot be reached.
+    `log` and `held` are for a crew of its own. With `links` (databases that are going to be replaced, relative to the
+    root) it is a forensic one: the set as it is, damage included, those databases linked instead of copied.
     """
     check_name(name)
     final = folder_of(stack, name)
@@ -131,17 +131,25 @@ def create(
         backend.refuse_taken(name, hands)
         (making / "files").mkdir(parents=True, mode=0o700)
         try:
-            told, give_up = backend.snapshot(name, making, hands, say, links)
-            try:
-                manifest = _manifest(stack, name, why) | told
-                hands.call("files", "publish", folder=str(making), final=str(final), manifest=manifest)
-            except BaseException:
-                give_up()
-                raise
+            told = backend.snapshot(name, making, hands, say, links)
+            manifest = _manifest(stack, name, why) | told
+            hands.call("files", "publish", folder=str(making), final=str(final), manifest=manifest)
         except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
+            if making.is_dir():  # otherwise it has its name, and is whole
+                _clear(backend, name, making, hands)
             raise
     return get(stack, name)
+
+
+def _clear(backend: backends.Backend, name: str, making: Path, hands: Crew) -> None:
+    """Give up what a snapshot that failed has made. Where that cannot be done now its folder stays, without the files.
+
+    By the folder the next one of that name, or a prune, knows that there is something to give up.
+    """
+    shutil.rmtree(making / "files", ignore_errors=True)
+    with suppress(OpsError):  # why the snapshot failed is what has to be told
+        backend.forget(name, hands)
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def every(stack: Stack) -> list[Snapshot]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,6 +15,7 @@ from ops_tasks.scenarios.pruning import Prune, plan_prune, prune
 from ops_tasks.sections import WatchKeepSection
 from ops_tasks.stack import Stack, find
 from ops_tasks.systems import retention, snapshots
+from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.retention import Policy
 from sandbox.motherduck import server as service
 from sandbox.motherduck.server import Server
@@ -187,3 +189,49 @@ def test_a_snapshot_that_motherduck_has_lost_takes_no_whole_one_s_place(stack: S
     assert planned.going == (second,)
     assert [(one.name, one.damaged) for one in planned.decisions] == [(second, True), (first, False)]
     assert snapshots.get(stack, second).problems == (), "a plan writes nothing down"
+
+
+@pytest.mark.parametrize("then", ["tried again", "pruned"])
+@pytest.mark.parametrize(("plan", "statement"), [("lite", 3), ("business", 2)])
+def test_a_connection_lost_while_a_snapshot_is_taken_leaves_nothing_that_nobody_knows_of(
+    stack: Stack, opened: Opened, plan: str, statement: int, then: str
+) -> None:
+    account = opened(plan)
+    account.lose_connection(statement, times=FOR_GOOD, matching="^(CREATE|DROP|ALTER|USE)")
+    with pytest.raises(OpsError, match="cannot be reached"):
+        take(stack, "first")
+    account.find_connection()
+    assert len(held(account)) == 1, "of the first catalog"
+    assert names(stack) == []
+    half = stack.home / "snapshots" / ".first.making"
+    assert [path for path in half.rglob("*") if path.is_file()] == [], "it takes no room"
+    if then == "tried again":
+        take(stack, "first")
+        assert snapshots.verify(stack, "first") == []
+        assert len(held(account)) == len(CATALOGS)
+        assert folders(stack) == ["first"]
+    else:
+        os.utime(half, (0, 0))
+        assert [folder.name for folder in gone(stack, 1).leftovers] == [half.name]
+        assert held(account) == set()
+        assert folders(stack) == []
+
+
+def test_a_snapshot_that_has_its_name_keeps_what_it_has_at_motherduck(
+    stack: Stack, opened: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened("lite")
+    call = Crew.call
+
+    def interrupted(self: Crew, name: str, function: str, *args: Any, **arguments: Any) -> Any:
+        answer = call(self, name, function, *args, **arguments)
+        if function == "publish":
+            raise KeyboardInterrupt
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Crew, "call", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            take(stack, "first")
+    assert snapshots.verify(stack, "first") == []
+    assert folders(stack) == ["first"]
