@@ -151,7 +151,7 @@ def verify(_context: Context, name: str = "", all: bool = False, stack: str = ""
         problems = _problems(found, one, terminal)
         findings += [{"reason": f"{one}: {problem}", "way_out": "take a new one"} for problem in problems]
         if problems:
-            others = f" (and {len(problems) - 1} more files)" if problems[1:] else ""
+            others = f" (and {len(problems) - 1} more)" if problems[1:] else ""
             terminal.show(f"[red]✗[/red] {escape(f'{one}: {problems[0]}')}{others}")
         else:
             terminal.show(f"[green]✓[/green] {escape(one)} is whole")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,6 +11,25 @@ from ops_tasks.durations import told
 from ops_tasks.stack import MD, Stack
 from ops_tasks.systems import motherduck_account, snapshots
 from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.snapshots import Snapshot
+
+
+def with_losses(stack: Stack, taken: Sequence[Snapshot]) -> list[Snapshot]:
+    """The same snapshots, a damaged one for each of which MotherDuck has lost something; asks it once, only reads."""
+    if not stack.remote or not taken:
+        return list(taken)
+    with Crew(stack.root) as hands:
+        there = motherduck_account.account(hands)
+    losses = {one.name: motherduck_account.lost(there, one.manifest) for one in taken}
+    return [
+        replace(one, verified_at=None, problems=_with(one, losses[one.name])) if losses[one.name] else one
+        for one in taken
+    ]
+
+
+def _with(snapshot: Snapshot, lost: Sequence[str]) -> tuple[str, ...]:
+    told = (f"{MD}{name}: MotherDuck does not have it any more" for name in lost)
+    return tuple(dict.fromkeys((*snapshot.problems, *told)))
 
 
 def memory(stack: Stack) -> dict[str, Any]:
@@ -30,12 +51,10 @@ def memory(stack: Stack) -> dict[str, Any]:
         }
         for one in motherduck_account.moments(there, names)
     ]
-    known = {point["id"] for point in there["snapshots"]} | set(there["databases"])
     lost = [
         f"snapshot {one.name}: MotherDuck does not have its {MD}{name} any more"
         for one in snapshots.every(stack)
-        for name, point in one.manifest.get("points", {}).items()
-        if (point["clone"] or point["id"]) not in known
+        for name in motherduck_account.lost(there, one.manifest)
     ]
     return {
         "retention": motherduck_account.retentions(there, names),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from ops_tasks.operation.journal import Record, history
+from ops_tasks.scenarios.memory import with_losses
 from ops_tasks.stack import Stack
 from ops_tasks.systems import retention, snapshots
 from ops_tasks.systems.retention import Decision, Policy
@@ -63,10 +64,14 @@ def used_up(stack: Stack) -> list[UsedUp]:
 
 
 def plan_prune(stack: Stack, policy: Policy) -> Prune:
-    """Decide; reads only. Snapshots of the other backend are left alone: what they keep is out of reach."""
+    """Decide; reads only. Snapshots of the other backend are left alone: what they keep is out of reach.
+
+    One of which MotherDuck has lost something counts as damaged. Raises `StepFailed` where that cannot be asked.
+    """
     taken = {one.name: one for one in snapshots.every(stack) if one.backend == stack.backend}
     wanted = needed(stack)
-    decisions = retention.choose(list(taken.values()), policy, datetime.now(UTC), retention.pins(stack), wanted)
+    judged = with_losses(stack, list(taken.values()))
+    decisions = retention.choose(judged, policy, datetime.now(UTC), retention.pins(stack), wanted)
     left = [path for path in retention.leftovers(stack) if path.name not in wanted]
     going = [taken[one.name].folder for one in decisions if not one.reasons]
     freed = sum(retention.size_of(folder) for folder in (*going, *left))
@@ -76,8 +81,19 @@ def plan_prune(stack: Stack, policy: Policy) -> Prune:
 def prune(stack: Stack, planned: Prune) -> None:
     """Remove what nothing keeps, one after the other; what an earlier removal has left goes first, it has the names."""
     for folder in (*planned.leftovers, *(snapshots.folder_of(stack, name) for name in planned.going)):
+        _remove(stack, folder)
+
+
+def _remove(stack: Stack, folder: Path) -> None:
+    """Its name goes first, then what is kept elsewhere, then the files: after a kill it is no snapshot any more.
+
+    What has no manifest is given up while its name still tells what it was to be.
+    """
+    if not snapshots.is_described(folder):
         snapshots.give_up(stack, folder)
-        retention.remove(folder)
+    going = retention.set_apart(folder)
+    snapshots.give_up(stack, going)
+    retention.remove(going)
 
 
 def _own(record: Record) -> list[str]:

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from ops_tasks.errors import UsageError
 from ops_tasks.operation import lock
 from ops_tasks.scenarios import pruning
+from ops_tasks.scenarios.memory import with_losses
 from ops_tasks.scenarios.pruning import Prune
 from ops_tasks.sections import WatchKeepSection
 from ops_tasks.stack import Stack
@@ -83,10 +84,11 @@ def plan_forget(stack: Stack, keep: WatchKeepSection, coming: str = "") -> Prune
     """Which of its own snapshots the policy lets go, as they are, or with one more of the name `coming`; reads only.
 
     Its own are those of its name and of the stack's backend. The newest verified one of them always stays, and so does
-    what is pinned, or what an operation needs.
+    what is pinned, or what an operation needs. What MotherDuck has lost something of counts as damaged.
     """
     now = datetime.now(UTC)
-    own = [one for one in snapshots.every(stack) if OWN.fullmatch(one.name) and one.backend == stack.backend]
+    taken = [one for one in snapshots.every(stack) if OWN.fullmatch(one.name) and one.backend == stack.backend]
+    own = with_losses(stack, taken)
     folders = {one.name: one.folder for one in own}
     if coming:
         folder, need = snapshots.folder_of(stack, coming), snapshots.set_bytes(stack)

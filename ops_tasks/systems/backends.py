@@ -48,13 +48,11 @@ class Backend(Protocol):
         """Raise `UsageError` for a name that the backend has given to something else."""
         ...
 
-    def snapshot(
-        self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None
-    ) -> tuple[dict[str, Any], Callable[[], None]]:
-        """Keep the present below `making` and wherever the backend keeps things.
+    def snapshot(self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None) -> dict[str, Any]:
+        """Keep the present below `making` and wherever the backend keeps things; returns its part of the manifest.
 
-        Returns its part of the manifest, and what gives it up again. `links`: as found, damage included, these
-        databases linked where they can be.
+        When it fails, `forget` gives up what it has made. `links`: as found, damage included, these databases linked
+        where they can be.
         """
         ...
 

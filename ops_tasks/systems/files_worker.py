@@ -13,6 +13,7 @@ import json
 import os
 import shutil
 import stat
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -140,11 +141,12 @@ def publish(folder: str, final: str, manifest: dict[str, Any]) -> None:
     flush(Path(final).parent)
 
 
-def verify(folder: str, root: str | None = None, note: bool = True) -> dict[str, Any]:
+def verify(folder: str, root: str | None = None, note: bool = True, elsewhere: Sequence[str] = ()) -> dict[str, Any]:
     """Compare every file of a snapshot with its manifest: presence, size, sha256, and every block checksum.
 
-    What it has in common with the stack in `root` is passed over: putting it back changes nothing. Returns
-    `{"problems": [...], "bytes": n}` and, with `note`, writes down when it was verified, or what is wrong with it.
+    What it has in common with the stack in `root` is passed over: putting it back changes nothing. `elsewhere` is what
+    is wrong with what is kept outside of its folder. Returns `{"problems": [...], "bytes": n}`, those first, and, with
+    `note`, writes down when it was verified, or what is wrong with it.
     """
     base = Path(folder)
     manifest = json.loads((base / MANIFEST).read_text(encoding="utf-8"))
@@ -159,7 +161,7 @@ def verify(folder: str, root: str | None = None, note: bool = True) -> dict[str,
 
     with ThreadPoolExecutor(max_workers=2) as pool:
         answers = list(pool.map(compare, manifest["files"]))
-    problems = [problem for answer in answers for problem in answer]
+    problems = [*elsewhere, *(problem for answer in answers for problem in answer)]
     if not note:
         pass
     elif problems:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -43,9 +43,7 @@ class LocalFiles:
     def refuse_taken(self, name: str, hands: Crew) -> None:
         """Nobody but the snapshots' own folder gives names to files."""
 
-    def snapshot(
-        self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None
-    ) -> tuple[dict[str, Any], Callable[[], None]]:
+    def snapshot(self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None) -> dict[str, Any]:
         """Copy the files as of one moment and judge the copies: a damaged database is no basis for anything."""
         hands.warm("duck")
         copied = hands.call(
@@ -62,9 +60,9 @@ class LocalFiles:
         told: dict[str, Any] = {"databases": self.databases, "folders": self.folders, "files": entries}
         told["directories"] = directories(self.stack)
         if links is not None:
-            return told | {"forensic": True}, _nothing
+            return told | {"forensic": True}
         judge(making / "files", entries, hands)
-        return told | self._described(making, hands), _nothing
+        return told | self._described(making, hands)
 
     def verify(self, kept: Kept, hands: Crew, say: Say, *, root: str | None, note: bool) -> list[str]:
         """Presence, size, sha256 and block checksums of every file; see `files_worker.verify`."""
@@ -235,7 +233,3 @@ def touched(path: Path) -> float:
     """When a file was last written to or put in place."""
     told = path.stat()
     return max(told.st_mtime, told.st_ctime)
-
-
-def _nothing() -> None:
-    """Copies go with their folder."""

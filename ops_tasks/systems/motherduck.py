@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from importlib.metadata import version
@@ -21,7 +21,7 @@ from ops_tasks.stack import MD
 from ops_tasks.systems.backends import Kept, Moment, Say
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.local_files import LocalFiles
-from ops_tasks.systems.motherduck_account import account, moments
+from ops_tasks.systems.motherduck_account import account, lost, moments
 
 TRIES = 2
 # How long after a write MotherDuck's own snapshot of it may come (docs: every minute, when nobody writes).
@@ -53,24 +53,14 @@ class MotherDuck(LocalFiles):
         if taken := hands.call("motherduck", "taken", label=name, databases=self.names):
             raise UsageError(f"MotherDuck has something named {taken[0]!r} already", "choose another name")
 
-    def snapshot(
-        self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None
-    ) -> tuple[dict[str, Any], Callable[[], None]]:
+    def snapshot(self, name: str, making: Path, hands: Crew, say: Say, links: Sequence[str] | None) -> dict[str, Any]:
         """Keep every catalog at MotherDuck, copy the local files, and make sure that nobody wrote in between."""
-
-        def give_up() -> None:
-            hands.call("motherduck", "forget", label=name, databases=self.names)
-
         changed: list[str] = []
         for left in reversed(range(TRIES)):
-            try:
-                points = hands.call("motherduck", "take", say, label=name, databases=self.names)
-                told, _ = super().snapshot(name, making, hands, say, links)
-                held = self._held(points, hands, say)
-                changed = [] if links is not None else self._differing(hands, held)
-            except BaseException:
-                give_up()
-                raise
+            points = hands.call("motherduck", "take", say, label=name, databases=self.names)
+            told = super().snapshot(name, making, hands, say, links)
+            held = self._held(points, hands, say)
+            changed = [] if links is not None else self._differing(hands, held)
             if not changed:
                 rows = {
                     f"{catalog}.{thing}": one["rows"]
@@ -79,17 +69,15 @@ class MotherDuck(LocalFiles):
                     if one["kind"] == "table"
                 }
                 told |= {"backend": "motherduck", "points": points, "content": held, "duckdb": version("duckdb")}
-                return told | {"rows": rows}, give_up
-            give_up()
+                return told | {"rows": rows}
+            self.forget(name, hands)
             say(f"{changed[0]} was written to meanwhile{'; once more' if left else ''}")
         raise Busy(f"{MD}{changed[0]} was written to while the snapshot was taken", "let that end, then try again")
 
     def verify(self, kept: Kept, hands: Crew, say: Say, *, root: str | None, note: bool) -> list[str]:
-        """The files as ever; the catalogs by cloning what was kept and reading all of it."""
-        there = account(hands)
-        known = {point["id"] for point in there["snapshots"]} | set(there["databases"])
+        """The files as ever; the catalogs by cloning what was kept and reading all of it. Both are written down."""
         points = cast("dict[str, Any]", kept.manifest["points"])
-        gone = [name for name, point in points.items() if (point["clone"] or point["id"]) not in known]
+        gone = lost(account(hands), kept.manifest)
         problems = [f"{MD}{name}: MotherDuck does not have it any more" for name in gone]
         if not gone and note:  # a plan makes no clones
             held = self._held(points, hands, say)
@@ -98,8 +86,9 @@ class MotherDuck(LocalFiles):
                 for name in points
                 if not same(held[name], kept.manifest["content"][name], kept.manifest)
             ]
-        # written down as verified only where both halves are
-        return problems or super().verify(kept, hands, say, root=root, note=note)
+        where: dict[str, Any] = {"folder": str(kept.folder), "root": root}
+        told = hands.call("files", "verify", say, note=note, elsewhere=problems, **where)
+        return cast("list[str]", told["problems"])
 
     def list(self, hands: Crew) -> list[Moment]:
         """The moments that MotherDuck remembers of all catalogs together, oldest first.

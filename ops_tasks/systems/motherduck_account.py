@@ -15,6 +15,13 @@ def account(hands: Crew) -> dict[str, Any]:
     return cast("dict[str, Any]", hands.call("motherduck", "account"))
 
 
+def lost(there: Mapping[str, Any], manifest: Mapping[str, Any]) -> list[str]:
+    """The catalogs of which MotherDuck does not have any more what a snapshot's manifest says is kept there."""
+    known = {point["id"] for point in there["snapshots"]} | set(there["databases"])
+    points = cast("dict[str, Any]", manifest.get("points", {}))
+    return [name for name, point in points.items() if (point["clone"] or point["id"]) not in known]
+
+
 def retentions(there: Mapping[str, Any], names: Sequence[str]) -> str:
     """For how long MotherDuck remembers the catalogs: `7 days`, or each by itself where they differ."""
     days = {name: there["databases"][name]["retention"] for name in names if name in there["databases"]}

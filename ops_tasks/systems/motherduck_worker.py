@@ -152,15 +152,20 @@ def forget(label: str, databases: Sequence[str]) -> list[str]:
 
 @steady
 def release(points: list[Point]) -> list[str]:
-    """Give points up: a named snapshot loses its name (and is collected with its age), a clone is dropped."""
+    """Give points up: a named snapshot loses its name (and is collected with its age), a clone is dropped.
+
+    A database that has a clone's name and was made at another time is another clone: it stays.
+    """
     gone: list[str] = []
     with _connected() as connection:
         found = _account(connection)
         named = {point["id"]: point["name"] for point in found["snapshots"] if point["name"]}
         for point in points:
-            if point["clone"] and point["clone"] in found["databases"]:
-                connection.execute(f"DROP DATABASE {ident(point['clone'])}")
-                gone.append(point["clone"])
+            if point["clone"]:
+                copy = found["databases"].get(point["clone"])
+                if copy and copy["created_at"] == point["created_at"]:
+                    connection.execute(f"DROP DATABASE {ident(point['clone'])}")
+                    gone.append(point["clone"])
             elif point["name"] and named.get(point["id"]) == point["name"]:
                 if point["database"] in found["databases"]:  # the docs may mean: looked up in the current one
                     connection.execute(f"USE {ident(point['database'])}")

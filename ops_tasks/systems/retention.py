@@ -164,16 +164,20 @@ def leftovers(stack: Stack) -> list[Path]:
     return sorted({*old, *(path for path in (*half, *home) if _half_removed(path))})
 
 
-def remove(folder: Path) -> None:
-    """Remove a snapshot or a leftover; killed in the middle it has a name that the next removal knows."""
-    going = folder
-    if not _half_removed(folder):
-        going = folder.with_name(f".{folder.name.lstrip('.')}{REMOVING}")
-        folder.rename(going)
+def set_apart(folder: Path) -> Path:
+    """Give a snapshot or a leftover that goes the name that the next removal knows, and return where it is now."""
+    if _half_removed(folder):
+        return folder
+    return folder.rename(folder.with_name(f".{folder.name.lstrip('.')}{REMOVING}"))
+
+
+def remove(going: Path) -> None:
+    """Remove what was set apart, the manifest first: without it nothing is given up there a second time."""
     if going.is_symlink():
         going.unlink()
-    else:
-        shutil.rmtree(going)
+        return
+    (going / MANIFEST).unlink(missing_ok=True)
+    shutil.rmtree(going)
 
 
 def size_of(folder: Path) -> int:

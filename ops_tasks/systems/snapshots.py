@@ -6,13 +6,13 @@ import json
 import re
 import shutil
 from collections.abc import Callable, Generator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
-from ops_tasks.errors import Busy, Refused, StepFailed, UsageError, nearest
+from ops_tasks.errors import Busy, OpsError, Refused, StepFailed, UsageError, nearest
 from ops_tasks.stack import Stack
 from ops_tasks.systems import backends
 from ops_tasks.systems.backends import Kept, crew_of
@@ -118,9 +118,9 @@ def create(
     """Take and verify a named snapshot of the whole state set.
 
     Raises `Busy` while anybody has a database open for writing, `Refused` when a database is damaged or the disk is
-    too small; a half-made snapshot has no name and is removed. `log` and `held` are for a crew of its own. With
-    `links` (databases that are going to be replaced, relative to the root) it is a forensic one: the set as it is,
-    damage included, those databases linked instead of copied.
+    too small; a half-made snapshot has no name and is removed, of MotherDuck the next time if that cannot be reached.
+    `log` and `held` are for a crew of its own. With `links` (databases that are going to be replaced, relative to the
+    root) it is a forensic one: the set as it is, damage included, those databases linked instead of copied.
     """
     check_name(name)
     final = folder_of(stack, name)
@@ -137,17 +137,25 @@ def create(
         backend.refuse_taken(name, hands)
         (making / "files").mkdir(parents=True, mode=0o700)
         try:
-            told, give_up = backend.snapshot(name, making, hands, say, links)
-            try:
-                manifest = _manifest(stack, name, why) | told
-                hands.call("files", "publish", folder=str(making), final=str(final), manifest=manifest)
-            except BaseException:
-                give_up()
-                raise
+            told = backend.snapshot(name, making, hands, say, links)
+            manifest = _manifest(stack, name, why) | told
+            hands.call("files", "publish", folder=str(making), final=str(final), manifest=manifest)
         except BaseException:
-            shutil.rmtree(making, ignore_errors=True)
+            if making.is_dir():  # otherwise it has its name, and is whole
+                _clear(backend, name, making, hands)
             raise
     return get(stack, name)
+
+
+def _clear(backend: backends.Backend, name: str, making: Path, hands: Crew) -> None:
+    """Give up what a snapshot that failed has made. Where that cannot be done now its folder stays, without the files.
+
+    By the folder the next one of that name, or a prune, knows that there is something to give up.
+    """
+    shutil.rmtree(making / "files", ignore_errors=True)
+    with suppress(OpsError):  # why the snapshot failed is what has to be told
+        backend.forget(name, hands)
+        shutil.rmtree(making, ignore_errors=True)
 
 
 def every(stack: Stack) -> list[Snapshot]:
@@ -254,16 +262,48 @@ def changed_since(stack: Stack, snapshot: Snapshot) -> list[str]:
 
 
 def give_up(stack: Stack, folder: Path, crew: Crew | None = None) -> None:
-    """Give up what a snapshot, a used-up or a half-made one keeps outside of its folder, before that is removed."""
-    backend = backends.of(stack)
+    """Give up what a snapshot, a used-up or a half-made one keeps outside of its folder, before that is removed.
+
+    What a published snapshot keeps as well stays: a new one of the same name may have what an old one had. A folder
+    without a manifest has nothing but its name to go by, so it has to have the one it was made under still.
+    """
+    if folder.parent != stack.home / "snapshots":
+        return
+    backend, snapshot = backends.of(stack), _readable(folder)
     with crew_of(stack, crew) as hands:
-        try:
-            snapshot = _read(folder)
-        except StepFailed:  # half-made: it has no manifest yet
-            backend.forget(folder.name.removeprefix(".").removesuffix(MAKING), hands)
-            return
-        if snapshot.backend == stack.backend:
-            backend.release(snapshot.kept, hands)
+        if isinstance(snapshot, str):
+            if label := _label(folder):
+                backend.forget(label, hands)
+        elif snapshot.backend == stack.backend:
+            points = snapshot.manifest.get("points", {})
+            others = _points(stack, without=folder)
+            own = {name: point for name, point in points.items() if _identity(point) not in others}
+            backend.release(Kept(folder, {**snapshot.manifest, "points": own}), hands)
+
+
+def is_described(folder: Path) -> bool:
+    """Whether a folder has a manifest that can be read: it says what the snapshot keeps, whatever its name is."""
+    return isinstance(_readable(folder), Snapshot)
+
+
+def _label(folder: Path) -> str:
+    """What a half-made snapshot was to be called; nothing for a folder that was given up before it was renamed."""
+    if not folder.name.startswith("."):
+        return folder.name
+    return folder.name[1:].removesuffix(MAKING) if folder.name.endswith(MAKING) else ""
+
+
+def _points(stack: Stack, without: Path) -> set[tuple[str, ...]]:
+    """Identities of what published snapshots keep outside of their folders, those that are being moved back too."""
+    shown = (path for path in without.parent.iterdir() if path != without and not path.name.startswith("."))
+    found = (_readable(path) for path in shown if (path / MANIFEST).is_file())
+    read = (one for one in found if isinstance(one, Snapshot) and one.backend == stack.backend)
+    return {_identity(point) for one in read for point in one.manifest.get("points", {}).values()}
+
+
+def _identity(point: Mapping[str, Any]) -> tuple[str, ...]:
+    """A snapshot of MotherDuck's is its id, a clone its name and when it was made."""
+    return (point["id"],) if point["id"] else (point["clone"], point["created_at"])
 
 
 def _of(stack: Stack, snapshot: Snapshot) -> backends.Backend:
