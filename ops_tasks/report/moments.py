@@ -10,6 +10,7 @@ from ops_tasks.durations import told
 from ops_tasks.report.terminal import Grid, Terminal, escape
 
 MOST = 5
+WHEN = {"before": "now", "after": "in the copy"}
 
 
 def show_moment(terminal: Terminal, asked: str, found: Mapping[str, Any], lines: Sequence[str]) -> None:
@@ -37,8 +38,10 @@ def show_difference(terminal: Terminal, difference: Mapping[str, Mapping[str, An
         days = [f"{day} {_counts(counts)}" for day, counts in one["days"].items() if day != "none"]
         more = f" and {len(days) - MOST} more" if len(days) > MOST else ""
         columns = f"; columns {', '.join(one['columns'])}" if one["columns"] else ""
+        unread = "".join(f"; {WHEN[side]} it cannot be read: {why}" for side, why in one.get("unread", {}).items())
         counts = (f"{one[what]:,}" if one[what] else "" for what in ("added", "removed", "changed"))
-        table.add_row(escape(name), _rows(one), *counts, escape(f"{', '.join(days[:MOST])}{more}{columns}"))
+        said = f"{', '.join(days[:MOST])}{more}{columns}{unread}".removeprefix("; ")
+        table.add_row(escape(name), _rows(one), *counts, escape(said))
     terminal.show(table)
 
 
@@ -59,7 +62,8 @@ def show_foreseen(terminal: Terminal, foreseen: Mapping[str, Mapping[str, Any]])
 
 
 def _rows(one: Mapping[str, Any]) -> str:
-    before, after = ("gone" if one[side] is None else f"{one[side]:,}" for side in ("before", "after"))
+    missing = {side: "?" if side in one.get("unread", {}) else "gone" for side in WHEN}
+    before, after = (missing[side] if one[side] is None else f"{one[side]:,}" for side in WHEN)
     return f"{before}→{after}"
 
 

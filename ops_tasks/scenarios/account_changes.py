@@ -134,6 +134,8 @@ def _of_restore(told: Mapping[str, Mapping[str, Any]], *, cut: bool) -> Changes:
         what = ", ".join(f"{one[word]:,} rows {word}" for word in ("added", "removed", "changed") if one[word])
         columns = cast("list[str]", one["columns"])
         what += f"{'; ' if what else ''}columns of one side only: {', '.join(columns)}" if columns else ""
+        for side, why in cast("dict[str, str]", one.get("unread", {})).items():  # older operations do not tell
+            what += f"{'; ' if what else ''}not readable {side}, {why}"
         made.append(Change(str(name), one["before"], one["after"], f"{what}; {days(counts)}" if counts else what))
         if counts:
             removed, added = ({day: pair[at] for day, pair in counts.items()} for at in (0, 1))

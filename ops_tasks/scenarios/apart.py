@@ -5,16 +5,27 @@ MotherDuck takes its snapshots some time after a write: what was written last ma
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from ops_tasks.durations import told
 from ops_tasks.scenarios.moments import Past, shown
 from ops_tasks.stack import Stack
+
+# SQLMesh (0.236) stamps an interval with the clock of the machine that ran it, MotherDuck a snapshot with its own. By a
+# clock that is so far behind, what was computed after the marts' snapshot seems to have been computed before it; too
+# much that is taken out of the state is only computed again.
+CLOCKS = timedelta(minutes=5)
 
 
 def marts_at(stack: Stack, past: Past) -> datetime:
     """The time of the marts: SQLMesh's state can claim what was computed by then, and nothing later."""
     return min(_times(stack, past))
+
+
+def rewinding(stack: Stack, past: Past) -> dict[str, Any]:
+    """Where SQLMesh's state goes back to, in the words of `sqlmesh_rewind_worker.rewind`."""
+    return {"until": marts_at(stack, past).isoformat(), "margin": CLOCKS.total_seconds()}
 
 
 def sources_apart(stack: Stack, past: Past) -> tuple[str, ...]:
@@ -39,15 +50,16 @@ def sources_apart(stack: Stack, past: Past) -> tuple[str, ...]:
 def notes(stack: Stack, past: Past) -> tuple[str, ...]:
     """What follows from that, in sentences."""
     time = shown(marts_at(stack, past))
-    told = [
-        f"SQLMesh's state is taken back to {time}, the marts' time: the next sqlmesh run computes what came after it"
+    said = [
+        f"SQLMesh's state is taken back to {time}, the marts' time: the next sqlmesh run computes what came after it, "
+        f"and again what was computed less than {told(CLOCKS)} before it"
     ]
     if names := sources_apart(stack, past):
         catalogs = ", ".join(sorted({stack.source(name).catalog for name in names}))
-        told.append(
+        said.append(
             f"{catalogs} may hold other rows than the marts were computed from: what hangs on them is computed anew"
         )
-    return tuple(told)
+    return tuple(said)
 
 
 def _times(stack: Stack, past: Past) -> list[datetime]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,8 +11,9 @@ from ops_tasks.scenarios.lineage import date_column
 from ops_tasks.scenarios.verify import Say, project
 from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
+from ops_tasks.systems.sql import ident
 
-Columns = Mapping[str, Mapping[str, str]]
+Place = tuple[str, str, str]
 OWN = "sqlmesh"
 CHECKS = "sqlmesh_checks"
 UNKNOWN: dict[str, Any] = {"time_column": None, "kind": "", "clock_columns": [], "plain_keys": []}
@@ -23,8 +25,10 @@ def differences(stack: Stack, past: Mapping[str, str], hands: Crew, say: Say) ->
     Compared are the raw tables and what SQLMesh shows, in every environment, as far as either side has it.
     """
     present = readable(stack, hands)
-    sides = [hands.call("duck", "catalog", databases=side)["columns"] for side in (present, dict(past))]
-    columns: Columns = {**sides[1], **sides[0]}
+    columns: dict[Place, Mapping[str, str]] = {}
+    for side in (dict(past), present):
+        there = hands.call("diff", "places", databases=side)
+        columns |= {(one["catalog"], one["schema"], one["table"]): one["types"] for one in there}
     tables = _tables(stack, columns, _keys(stack, dict(past), hands), _models(stack, hands))
     done: dict[str, Any] = hands.call("diff", "differences", say, before=present, after=dict(past), tables=tables)
     hands.dismiss("diff")
@@ -44,36 +48,34 @@ def readable(stack: Stack, hands: Crew) -> dict[str, str]:
 
 
 def _tables(
-    stack: Stack, columns: Columns, keys: Mapping[str, list[str]], models: Mapping[str, Mapping[str, Any]]
+    stack: Stack,
+    columns: Mapping[Place, Mapping[str, str]],
+    keys: Mapping[Place, list[str]],
+    models: Mapping[Place, Mapping[str, Any]],
 ) -> list[dict[str, Any]]:
     raw = {
-        f"{source.catalog}.{source.dataset}.{table}": section.date_column
+        (source.catalog, source.dataset, table): section.date_column
         for source in stack.config.sources.values()
         for table, section in source.tables.items()
     }
-    loaded = {f"{source.catalog}.{source.dataset}." for source in stack.config.sources.values()}
+    loaded = {(source.catalog, source.dataset) for source in stack.config.sources.values()}
+    places = [place for place in columns if _is_compared(stack, place)]
+    names = {place: ".".join(place if place[:2] in loaded else place[1:]) for place in places}
+    often = Counter(names.values())
     found: list[dict[str, Any]] = []
-    for place, types in columns.items():
-        catalog, schema, table = place.split(".", 2)
-        if (
-            catalog.startswith(OWN)
-            or schema.startswith(OWN)
-            or table.startswith("_dlt")
-            or catalog not in stack.catalogs
-        ):
-            continue
-        is_raw = f"{catalog}.{schema}." in loaded
+    for place in places:
+        types, name = columns[place], names[place]
         model: dict[str, Any] = {**UNKNOWN, **models.get(place, {})}
-        name = place if is_raw else f"{schema}.{table}"
+        is_raw = place[:2] in loaded
         column = raw.get(place) if is_raw else date_column(model, types, stack.config.date_columns.get(name))
         # dlt gives every row an id of its own, anew each time that it is loaded.
         exclude = [one for one in types if one.startswith("_dlt_")] + list(model["clock_columns"])
         found.append(
             {
-                "name": name,
-                "catalog": catalog,
-                "schema": schema,
-                "table": table,
+                "name": name if often[name] == 1 else ident(*place),
+                "catalog": place[0],
+                "schema": place[1],
+                "table": place[2],
                 "date_column": column,
                 "keys": keys.get(place) or [key for key in model["plain_keys"] if key in types],
                 "exclude": exclude,
@@ -82,18 +84,25 @@ def _tables(
     return found
 
 
-def _keys(stack: Stack, databases: Mapping[str, str], hands: Crew) -> dict[str, list[str]]:
+def _is_compared(stack: Stack, place: Place) -> bool:
+    """Neither SQLMesh's own nor dlt's, and of a catalog of ours: not of what stands behind a copy."""
+    catalog, schema, table = place
+    own = catalog.startswith(OWN) or schema.startswith(OWN) or table.startswith("_dlt")
+    return not own and catalog in stack.catalogs
+
+
+def _keys(stack: Stack, databases: Mapping[str, str], hands: Crew) -> dict[Place, list[str]]:
     """Primary keys of the raw tables, as dlt wrote them down."""
     datasets = {name: [source.catalog, source.dataset] for name, source in stack.config.sources.items()}
     told = hands.call("duck", "dlt_schemas", databases=databases, datasets=datasets)
     return {
-        f"{datasets[name][0]}.{datasets[name][1]}.{table}": one["primary_key"]
+        (datasets[name][0], datasets[name][1], table): one["primary_key"]
         for name, tables in told.items()
         for table, one in tables.items()
     }
 
 
-def _models(stack: Stack, hands: Crew) -> dict[str, dict[str, Any]]:
+def _models(stack: Stack, hands: Crew) -> dict[Place, dict[str, Any]]:
     """What SQLMesh knows of the views of prod: time columns, keys, columns that tell the run's own clock.
 
     A state that is lost or broken knows nothing; rows are compared all the same.
@@ -105,7 +114,8 @@ def _models(stack: Stack, hands: Crew) -> dict[str, dict[str, Any]]:
     except OpsError:
         return {}
     return {
-        ".".join(model["view"]): model | {"plain_keys": [key.strip('"') for key in model["keys"]]}
+        (model["view"][0], model["view"][1], model["view"][2]): model
+        | {"plain_keys": [key.strip('"') for key in model["keys"]]}
         for model in seen["models"].values()
         if model["view"] is not None
     }

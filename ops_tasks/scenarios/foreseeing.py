@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ops_tasks.errors import OpsError
-from ops_tasks.scenarios.apart import marts_at
+from ops_tasks.scenarios.apart import rewinding
 from ops_tasks.scenarios.differing import readable
 from ops_tasks.scenarios.moments import Past
 from ops_tasks.scenarios.verify import Say, project
@@ -110,9 +110,7 @@ def _computed(
 ) -> dict[str, dict[str, int]]:
     """View -> day -> rows of what the state says was computed since: it will be taken out of the state."""
     try:
-        told = hands.call(
-            CHECKS, "sqlmesh_rewind:rewind", say, **project(stack), until=marts_at(stack, past).isoformat(), write=False
-        )
+        told = hands.call(CHECKS, "sqlmesh_rewind:rewind", say, **project(stack), **rewinding(stack, past), write=False)
         hands.call(CHECKS, "sqlmesh_mend:let_go")
     except OpsError:  # a state that is lost or broken tells nothing
         return {}

@@ -217,7 +217,6 @@ def _rewind(stack: Stack, found: Facts, past: Past, crew: Crew, run: Run) -> Res
     folders = [stack.relative(folder) for folder in stack.folders]
     retired = hands.call("files", "retire", root=str(stack.root), folder=kept, paths=folders)
     hands.warm(CHECKS, cwd=stack.sqlmesh_folder)
-    until = apart.marts_at(stack, past).isoformat()
-    told = hands.call(CHECKS, "sqlmesh_rewind:rewind", run.say, **project(stack), until=until)
+    told = hands.call(CHECKS, "sqlmesh_rewind:rewind", run.say, **project(stack), **apart.rewinding(stack, past))
     hands.call(CHECKS, "sqlmesh_mend:let_go")
     return {**told, "retired": retired}

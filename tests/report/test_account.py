@@ -236,6 +236,24 @@ def test_a_restore_that_looked_first(tmp_path: Path) -> None:
     assert ("Do cut", "17 files are byte-identical to the snapshot's") in [(c.name, c.said) for c in found.checks]
 
 
+def test_a_restore_tells_what_could_not_be_read(tmp_path: Path) -> None:
+    one: dict[str, Any] = {
+        "days": {},
+        "added": 0,
+        "removed": 0,
+        "changed": 0,
+        "before": None,
+        "after": 3,
+        "columns": [],
+    }
+    files = {"difference.json": {"marts.odd": one | {"unread": {"before": "Conversion Error: x"}}}}
+    plan = planned(**RESTORE, arguments={"snapshot": SNAPSHOT})
+    found = told(tmp_path, [plan, *LOOKED, SUCCEEDED], files)
+    assert [(change.table, change.what) for change in found.changes] == [
+        ("marts.odd", "not readable before, Conversion Error: x")
+    ]
+
+
 def test_a_restore_that_was_not_confirmed_changed_nothing(tmp_path: Path) -> None:
     no: Line = ("failed", "cut", {"reason": "the cut was not confirmed", "way_out": ""})
     plan = planned(**RESTORE, arguments={"snapshot": SNAPSHOT})
