@@ -10,7 +10,7 @@ from ops_tasks.scenarios.missed import Work, was_on
 from ops_tasks.scenarios.schedules import DECLARED, FAILED, SKEW, Promise, Schedule, Truth, clock
 from ops_tasks.sections import DagsterSection, WatchSection
 
-RESUME, LOOK = "invoke ops.resume", "run the job that makes it (invoke dagster.dev serves Dagster's pages)"
+RESUME, LOOK = "invoke ops.resume", "run the job that makes it, on Dagster's pages: invoke dagster.dev"
 LOG, RELOAD = "look into the daemon's log", "start the daemon anew, or reload its code location"
 QUEUED = {"queued", "not_started", "starting"}
 STUCK_SECONDS, BEHIND_SECONDS = 15 * 60, 6 * 3600

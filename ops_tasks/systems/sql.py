@@ -17,7 +17,7 @@ def literal(text: str) -> str:
 
 
 # A whole row is asked for by its table's alias, and DuckDB looks for a column of that name first: this is none's.
-ROW = ident("the whole row, to ops-tasks")
+ROW = "whole_row_of_ops_tasks"
 COMPACT = r"^\s*(\d{8})(?:[T ].*|\s*)$"
 FIRST, LAST = "DATE '0001-01-01'", "DATE '9999-12-31'"
 

@@ -185,7 +185,10 @@ def _module(words: Sequence[str]) -> None:
     if not here and importlib.util.find_spec(words[0].split(".")[0]) is None:
         raise Wrong(f"there is no module {words[0]}")
     top = importlib.util.find_spec(words[0]) if "." not in words[0] and not here else None
-    if top is not None and top.submodule_search_locations and importlib.util.find_spec(f"{words[0]}.__main__") is None:
+    if top is None or not top.submodule_search_locations:
+        return
+    load(words[0])  # as `find_spec` would, with an ear for its warnings
+    if importlib.util.find_spec(f"{words[0]}.__main__") is None:
         raise Wrong(f"{words[0]} is a package and cannot be directly executed")
 
 
