@@ -16,6 +16,7 @@ from ops_tasks.scenarios.moments import Past
 from ops_tasks.scenarios.verify import Say, project
 from ops_tasks.stack import Stack
 from ops_tasks.systems import snapshots
+from ops_tasks.systems.contents import relations
 from ops_tasks.systems.crew import Crew
 
 CHECKS = "sqlmesh_checks"
@@ -65,8 +66,8 @@ def _by_manifest(
     shown = {".".join(model["physical"]): name for name, model in models.items()}
     raw = {f"{source.catalog}.{source.dataset}." for source in stack.config.sources.values()}
     found: dict[str, Foreseen] = {}
-    for catalog, then in manifest["content"].items():
-        held = now.get(catalog, {})
+    for catalog, recorded in manifest["content"].items():
+        held, then = relations(now.get(catalog, {})), relations(recorded)
         for thing in sorted({*then, *held}):
             place = f"{catalog}.{thing}"
             sides = [{thing: side[thing]} if thing in side else {} for side in (held, then)]

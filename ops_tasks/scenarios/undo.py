@@ -15,6 +15,7 @@ from ops_tasks.operation.runner import deaf
 from ops_tasks.scenarios.registry import refuse_beside, undo_outside
 from ops_tasks.stack import Stack
 from ops_tasks.systems import backends, snapshots
+from ops_tasks.systems.contents import stamps_as_recorded
 from ops_tasks.systems.secrets import redact
 
 SLACK = timedelta(seconds=5)
@@ -73,7 +74,7 @@ def later_changes(stack: Stack, record: Record) -> list[str]:
     """
     sealed = record.results.get("seal", {}).get("stamps")
     if sealed is not None and record.status == "succeeded":
-        now = snapshots.stamps(stack)
+        now = stamps_as_recorded(snapshots.stamps(stack), sealed)
         return sorted(path for path in {*sealed, *now} if sealed.get(path) != now.get(path))
     if record.rollback_begun:  # its own files are half back: there is no way but on
         return []

@@ -19,6 +19,7 @@ from ops_tasks import whole_files
 from ops_tasks.errors import Busy, StepFailed, UsageError
 from ops_tasks.stack import MD
 from ops_tasks.systems.backends import Kept, Moment, Say
+from ops_tasks.systems.contents import as_recorded, plain
 from ops_tasks.systems.crew import Crew
 from ops_tasks.systems.local_files import LocalFiles
 from ops_tasks.systems.motherduck_account import account, lost, moments
@@ -63,7 +64,7 @@ class MotherDuck(LocalFiles):
             changed = [] if links is not None else self._differing(hands, held)
             if not changed:
                 rows = {
-                    f"{catalog}.{thing}": one["rows"]
+                    f"{catalog}.{plain(thing)}": one["rows"]
                     for catalog, things in held.items()
                     for thing, one in things.items()
                     if one["kind"] == "table"
@@ -284,7 +285,12 @@ class MotherDuck(LocalFiles):
 
 
 def same(one: Mapping[str, Any], other: Mapping[str, Any], manifest: Mapping[str, Any]) -> bool:
-    """Whether two catalogs hold the same; digests of another version of DuckDB are not compared, rows are."""
+    """Whether two catalogs hold the same, of which the other is of a manifest.
+
+    What an older version has recorded is compared as far as it goes; digests of another version of DuckDB are not
+    compared, rows are.
+    """
+    one = as_recorded(one, other)
     if manifest.get("duckdb", version("duckdb")) == version("duckdb"):
         return one == other
     return {k: (v["kind"], v["rows"]) for k, v in one.items()} == {k: (v["kind"], v["rows"]) for k, v in other.items()}

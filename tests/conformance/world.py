@@ -45,6 +45,7 @@ def world() -> World:
     for text in (f"ATTACH ':memory:' AS {information.NAME}", *information.TABLES, "ATTACH ':memory:' AS database"):
         connection.execute(text)
     connection.execute(f"CREATE TABLE {WORD} (i INTEGER)")
+    connection.execute(f"CREATE TYPE {WORD} AS INTEGER")
     for one in statements():
         if one.text.startswith("CREATE TEMP TABLE IF NOT EXISTS"):
             connection.execute(one.text)
