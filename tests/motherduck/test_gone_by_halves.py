@@ -26,6 +26,8 @@ CATALOGS = ["databox", "raw"]
 FOR_GOOD = 1000
 Opened = Callable[[str], Server]
 
+pytestmark = pytest.mark.rehearsal
+
 
 @pytest.fixture
 def stack(tmp_path: Path) -> Stack:
