@@ -64,6 +64,7 @@ def test_from_a_snapshot_and_back_and_again(both: Sandbox, incident: str) -> Non
     there_and_back(both, broken, "--snapshot=nightly")
 
 
+@pytest.mark.parametrize("both", ["local", pytest.param("motherduck", marks=pytest.mark.rehearsal)], indirect=True)
 def test_a_mass_delete_and_what_the_cut_changes(both: Sandbox) -> None:
     kept(both)
     moment = now()

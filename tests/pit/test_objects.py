@@ -24,6 +24,9 @@ print(c.execute(f"SELECT macro_definition FROM duckdb_functions() WHERE {mine}")
 """
 
 
+pytestmark = pytest.mark.rehearsal
+
+
 @pytest.fixture
 def made(remote_sandbox: Sandbox) -> Sandbox:
     """A stack whose catalog has a macro, a sequence and a type, all of them in a snapshot."""
