@@ -61,11 +61,15 @@ class Busy(OpsError):
 KINDS: dict[str, type[OpsError]] = {kind.__name__: kind for kind in (UsageError, Refused, StepFailed, Stopped, Busy)}
 
 
-def nearest(word: str, words: list[str]) -> str:
-    """Return ` Did you mean X?` for the closest of `words`, or the list of them when nothing is close."""
+def closest(word: str, words: list[str]) -> str:
+    """Return `did you mean X?` for the closest of `words`, or nothing when none is close."""
     from difflib import get_close_matches
 
     close = get_close_matches(word, words, n=1, cutoff=0.5)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"known: {', '.join(sorted(words))}" if words else "none is configured"
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def nearest(word: str, words: list[str]) -> str:
+    """Return `did you mean X?` for the closest of `words`, or the list of them when nothing is close."""
+    known = f"known: {', '.join(sorted(words))}" if words else "none is configured"
+    return closest(word, words) or known

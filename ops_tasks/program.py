@@ -13,7 +13,7 @@ from invoke.exceptions import ParseError
 from invoke.program import Program
 
 from ops_tasks import __version__
-from ops_tasks.errors import UsageError, nearest
+from ops_tasks.errors import UsageError, closest
 from ops_tasks.namespaces import ns
 from ops_tasks.namespaces.edge import finish
 from ops_tasks.report.commands import spoken
@@ -75,8 +75,7 @@ class Ops(Program):
         else:
             known = getattr(self, "collection", None)
             flags, place = list(known.task_names) if known is not None else [], "ops --list"
-        close = nearest(word, flags)
-        return close if close.startswith("did you mean") else place
+        return closest(word, flags) or place
 
 
 def _refuse(error: UsageError, _terminal: object) -> NoReturn:

@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from ops_tasks.stack import Stack, find
 from sandbox import account, stacks
 from sandbox.api import state as states
 from sandbox.api.server import serve
@@ -29,6 +30,14 @@ def pytest_configure() -> None:
     """What a shell starts in the background ignores Ctrl-C, and so would whatever a test starts and interrupts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def bare_stack(folder: Path, settings: str) -> Stack:
+    """A stack of which nothing is there but its configuration, and a project that SQLMesh cannot open."""
+    (folder / "project").mkdir()
+    (folder / "project" / "config.yaml").write_text("")
+    (folder / "invoke.yaml").write_text(settings)
+    return find(str(folder))
 
 
 @dataclass(frozen=True)

@@ -9,16 +9,14 @@ from invoke.collection import Collection
 from invoke.context import Context
 
 from ops_tasks.namespaces.edge import ops_task
+from ops_tasks.namespaces.recovery import HISTORY
 from ops_tasks.report.document import Document
 from ops_tasks.report.terminal import Terminal, escape
 
 if TYPE_CHECKING:
     from ops_tasks.stack import Stack
 
-DAYS = {
-    "days": "Compute this many of the last days once more (default: 3).",
-    "allow_history_loss": "Accept that rows are lost which nobody can give back any more.",
-}
+DAYS = "Compute this many of the last days once more (default: 3)."
 
 
 @ops_task("dev", help={"environment": "The SQLMesh environment to plan."}, public="plan.dev")
@@ -72,7 +70,7 @@ def promote(c: Context, stack: str = "", plan: bool = False, yes: bool = False, 
         return run_plan(found, made, terminal, lock, {})
 
 
-@ops_task("full-refresh", help=DAYS)
+@ops_task("full-refresh", help={"days": DAYS, "allow_history_loss": HISTORY})
 def full_refresh(
     c: Context,
     stack: str = "",

@@ -25,7 +25,10 @@ DAYS = 3
 
 
 def refresh(stack: Stack, arguments: Mapping[str, Any]) -> Plan:
-    """Load every source, compute the marts, verify. `arguments`: operation, snapshot, days."""
+    """Load every source, compute the marts, verify. `arguments`: operation, snapshot, days.
+
+    `anew`: how many tables of models there are that no state knows of; then `allow_history_loss` has to be among them.
+    """
     days = int(arguments["days"])
     for name in stack.config.sources:
         stack.load(name)  # one that cannot be loaded is told before anything is

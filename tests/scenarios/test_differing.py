@@ -10,8 +10,9 @@ import pytest
 from ops_tasks.report.moments import show_difference
 from ops_tasks.report.terminal import Terminal
 from ops_tasks.scenarios.differing import differences
-from ops_tasks.stack import Stack, find
+from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
+from tests.conftest import bare_stack
 
 SETTINGS = """
 ops:
@@ -40,10 +41,7 @@ def lay(stack: Stack, folder: Path, number: int) -> dict[str, str]:
 @pytest.fixture
 def bare(tmp_path: Path) -> Stack:
     """Two catalogs and a project that SQLMesh cannot open."""
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project" / "config.yaml").write_text("")
-    (tmp_path / "invoke.yaml").write_text(SETTINGS)
-    return find(str(tmp_path))
+    return bare_stack(tmp_path, SETTINGS)
 
 
 def test_no_table_is_left_out_for_its_name(bare: Stack, tmp_path: Path) -> None:

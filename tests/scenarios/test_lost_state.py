@@ -15,9 +15,9 @@ from ops_tasks.errors import Refused
 from ops_tasks.scenarios import rebuild, repair
 from ops_tasks.scenarios.lost_state import lost_state, refuse_without
 from ops_tasks.scenarios.recovery_facts import Options
-from ops_tasks.stack import Stack, find
+from ops_tasks.stack import Stack
 from ops_tasks.systems.crew import Crew
-from tests.conftest import Sandbox
+from tests.conftest import Sandbox, bare_stack
 
 
 @pytest.fixture
@@ -28,15 +28,12 @@ def hands(tmp_path: Path) -> Iterator[Crew]:
 
 def made(folder: Path, state: str = "") -> Stack:
     """A stack with a marts file; a state of its own where a name is given."""
-    (folder / "project").mkdir()
-    (folder / "project" / "config.yaml").write_text("")
     own = f", state: {state}" if state else ""
-    (folder / "invoke.yaml").write_text(
-        f"ops:\n  databases: {{house: house.duckdb}}\n  sqlmesh: {{project: project{own}}}\n"
-    )
+    settings = f"ops:\n  databases: {{house: house.duckdb}}\n  sqlmesh: {{project: project{own}}}\n"
+    stack = bare_stack(folder, settings)
     for name in filter(None, ("house.duckdb", state)):
         duckdb.connect(str(folder / name)).close()
-    return find(str(folder))
+    return stack
 
 
 def taken(stack: Stack, name: str, days: int, **manifest: Any) -> None:

@@ -12,7 +12,8 @@ import pytest
 from ops_tasks.operation.journal import Journal, history, operations
 from ops_tasks.scenarios.backfill_validation import REPORT
 from ops_tasks.scenarios.witnesses import Witness, fullest, habits, model_of, named_by_a_person, standing, witnesses
-from ops_tasks.stack import Stack, find
+from ops_tasks.stack import Stack
+from tests.conftest import bare_stack
 
 RAW = "house.raw.sales"
 MART = "house.sqlmesh__mart.mart__daily__123"
@@ -27,10 +28,7 @@ ops:
 @pytest.fixture
 def bare(tmp_path: Path) -> Stack:
     """A stack of which nothing is there but its configuration."""
-    (tmp_path / "project").mkdir()
-    (tmp_path / "project" / "config.yaml").write_text("")
-    (tmp_path / "invoke.yaml").write_text(SETTINGS)
-    return find(str(tmp_path))
+    return bare_stack(tmp_path, SETTINGS)
 
 
 def taken(stack: Stack, name: str, hours: float, raw: int = 100, mart: int = 10, **more: Any) -> None:

@@ -16,7 +16,7 @@ from ops_tasks.scenarios.resume import recover
 from ops_tasks.scenarios.resume_diagnosis import Asked
 from ops_tasks.scenarios.resume_facts import ALIVE, Facts, from_json, to_json
 from ops_tasks.scenarios.schedules import Ran, Truth
-from ops_tasks.stack import find
+from tests.conftest import bare_stack
 from tests.scheduler.simulated import DAY, FIRES, NOW, STACK, planned, schedule
 
 EVALUATED: dict[str, object] = {
@@ -158,9 +158,7 @@ def test_a_fire_older_than_the_window_comes_as_well_and_is_told(monkeypatch: pyt
 def test_a_retry_tells_of_what_failed_in_the_queue(
     tmp_path: Path, capfd: pytest.CaptureFixture[str], task: str
 ) -> None:
-    (tmp_path / "project").mkdir()
-    (tmp_path / "invoke.yaml").write_text("ops:\n  databases: {raw: raw.duckdb}\n  sqlmesh: {project: project}\n")
-    stack = find(str(tmp_path))
+    stack = bare_stack(tmp_path, "ops:\n  databases: {raw: raw.duckdb}\n  sqlmesh: {project: project}\n")
     facts = to_json(Facts("abc123", "kept", FIRES[0], NOW, ALIVE, queued=("R",)))
     journal = Journal(operations(stack.home) / "abc123")
     journal.append("planned", task=task, arguments=facts)
