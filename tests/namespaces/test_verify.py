@@ -101,6 +101,23 @@ def test_a_smoke_run_finds_a_source_that_swallows_its_errors(sandbox: Sandbox) -
     assert list((sandbox.folder / ".ops").iterdir()) == []
 
 
+@pytest.mark.rehearsal
+def test_a_smoke_run_names_the_model_that_fails(sandbox: Sandbox) -> None:
+    (model,) = (sandbox.folder / "transforms").rglob("fct_daily_bird_observations.sql")
+    text = model.read_text(encoding="utf-8")
+    # more rows than the project's unit test has
+    fails = "COUNT(*) + CASE WHEN COUNT(*) > 5 THEN CAST(MIN(sub_id) AS INTEGER) ELSE 0 END"
+    broken = text.replace("COUNT(*)", f"({fails})", 1)
+    assert broken != text
+    model.write_text(broken, encoding="utf-8")
+    found = sandbox.invoke("verify")
+    assert found.code == 1, found.err
+    (failed,) = [one for one in reasons(found.document).splitlines() if "computing the models failed" in one]
+    assert "Could not convert string" in failed
+    assert "fct_daily_bird_observations" in failed
+    assert "PlanError" not in failed
+
+
 def test_a_copy_that_would_write_to_the_original_is_not_used(sandbox: Sandbox) -> None:
     config = sandbox.folder / "transforms/main/config.py"
     config.write_text(

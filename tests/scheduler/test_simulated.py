@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import random
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from ops_tasks.scenarios.heartbeat import SECOND_LOOK, summed_up
+from ops_tasks.scenarios.heartbeat import (
+    NEW,
+    SECOND_LOOK,
+    _new,  # pyright: ignore[reportPrivateUsage]
+    summed_up,
+)
 from ops_tasks.scenarios.missed import ASKED, Request, Work, chosen, fires_by_itself, merged, was_on, works
 from ops_tasks.scenarios.resume import recover
 from ops_tasks.scenarios.resume_facts import ALIVE, Facts
 from ops_tasks.scenarios.schedules import TO, Promise, Ran, Schedule, Truth
 from ops_tasks.scenarios.signs import HOUR, signs
 from ops_tasks.sections import DagsterSection, WatchSection
+from ops_tasks.stack import Stack
 from ops_tasks.systems.daemon import Process
 from ops_tasks.systems.dagster_worker import expected
 from tests.scheduler.simulated import DAEMONS, DAY, FIRES, NOW, STACK, run, schedule, truth
@@ -309,3 +316,15 @@ def test_the_last_tick_is_told_of_schedules_that_are_off_too() -> None:
     said = "the daemon was heard 20 s ago; 0 schedules on, 1 off, the last tick was 2026-04-18 06:00 UTC"
     assert summed_up(truth(now, (off,))) == said
     assert summed_up(truth(now, (never,))).endswith("1 schedule on, 0 off, none has ticked yet")
+
+
+def test_code_may_be_new_for_as_long_as_a_fire_may_be_late(tmp_path: Path) -> None:
+    stack = Stack(tmp_path / "invoke.yaml", tmp_path, STACK.config)
+    grace = WATCH.grace_minutes * 60
+    assert _new(stack, ["nightly"], NOW, note=True) == {"nightly"}
+    assert _new(stack, ["nightly", "other"], NOW + grace - 1, note=True) == {"nightly", "other"}
+    assert _new(stack, ["nightly", "other"], NOW + grace + 1, note=False) == {"other"}
+    assert _new(stack, [], NOW + grace + 2, note=True) == set()
+    assert _new(stack, ["nightly"], NOW + grace + 3, note=False) == {"nightly"}  # seen by a daemon, and gone again
+    (stack.home / "watch" / NEW).write_text("[1, {", encoding="utf-8")
+    assert _new(stack, ["nightly"], NOW, note=False) == {"nightly"}
